@@ -1,0 +1,147 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/ltadbench/ltadbench/framework/tensors"
+)
+
+// Input names a tensor that a method can ask for in Info.Needs.
+type Input string
+
+// The inputs of protocol version 1.
+const (
+	// Features: the encoder's levels aligned to one grid and concatenated, float32
+	// or float16 of shape [rows, H, W, C].
+	Features Input = "features"
+	// Images: the decoded image resized to the encoder's input, uint8 RGB of shape
+	// [rows, H, W, 3].
+	Images Input = "images"
+)
+
+// Info is what a method says of itself. Describe must be cheap: the host calls it
+// to list methods.
+type Info struct {
+	Name    string
+	Version string // changes whenever the method's numbers would
+	Summary string // one line
+	Paper   string // citation, "" if none
+	Needs   []Input
+	// Maps: it gives an anomaly map for each image. Scores: it gives an image score
+	// of its own. One at least.
+	Maps   bool
+	Scores bool
+	// Deterministic: the same inputs, options and seed on one machine give the same
+	// bytes.
+	Deterministic bool
+	// SaveLoad: it implements Saver.
+	SaveLoad bool
+	// ClassNames: it uses the names of the classes as a prior, not just their
+	// indices; reports mark such results (paper, Table 1).
+	ClassNames bool
+	// Options is the JSON Schema (draft 2020-12) of the options object. Every
+	// property has a default and a description; additionalProperties is false.
+	// Schema makes one from a struct.
+	Options json.RawMessage
+}
+
+// Session is what Fit and Load are told about the cell.
+type Session struct {
+	Options json.RawMessage // complete: the host has filled in the defaults
+	Seed    uint64
+	Device  string // "cpu" or "cuda:N"
+	Threads int    // how many threads the method should compute with
+	WorkDir string // the method's own directory; the host deletes it after the cell
+	// Classes has one entry per class index: its name if Info.ClassNames, else "".
+	Classes []string
+	// Log goes to the cell's log file. Report calls tell the user how far Fit is:
+	// done of total (in any unit; total 0 if unknown) and a short message such as
+	// "epoch 3 loss 0.12". Both are safe for concurrent use, and Report is cheap to
+	// call often.
+	Log    hclog.Logger
+	Report func(done, total float64, message string)
+}
+
+// Samples are images as a method sees them: tensors, and the index of each
+// image's class. There are no labels, and the order is random.
+type Samples struct {
+	Classes  []int         // class index of each sample
+	rows     []int         // row of each sample in the tensors
+	features *tensors.File // nil unless Info.Needs has Features
+	images   *tensors.File // nil unless Info.Needs has Images
+}
+
+// Len is the number of samples.
+func (s Samples) Len() int { return len(s.Classes) }
+
+// FeatureShape is the grid's height and width and the number of channels.
+func (s Samples) FeatureShape() (h, w, c int) {
+	return s.features.Shape[1], s.features.Shape[2], s.features.Shape[3]
+}
+
+// Feature gives the features of sample i, of length H*W*C with the channels of
+// one patch together. It reads into dst if that is long enough; a nil dst
+// allocates. Safe for concurrent use with different dst.
+func (s Samples) Feature(i int, dst []float32) []float32 {
+	if n := s.features.RowLen(); cap(dst) < n {
+		dst = make([]float32, n)
+	} else {
+		dst = dst[:n]
+	}
+	s.features.ReadRows(dst, s.rows[i])
+	return dst
+}
+
+// ImageShape is the height and width of the images.
+func (s Samples) ImageShape() (h, w int) { return s.images.Shape[1], s.images.Shape[2] }
+
+// Image gives the RGB bytes of sample i, of length H*W*3. They are mapped memory:
+// valid until Fit or Predict returns, and not to be written to.
+func (s Samples) Image(i int) []uint8 {
+	n := s.images.RowLen()
+	return s.images.Uint8s()[s.rows[i]*n:][:n:n]
+}
+
+// Prediction is the answer for one image.
+type Prediction struct {
+	Score float32 // the image's anomaly score, if Info.Scores; higher is more anomalous
+	// Map is the anomaly map, H rows of W scores, if Info.Maps; higher is more
+	// anomalous. All maps of one Predict have the same size, at most that of the
+	// image; the host upsamples them.
+	Map  []float32
+	H, W int
+}
+
+// Method is one AD method: one model for all classes. The host runs each cell in
+// a process of its own and calls Describe, then Fit or Load, then Predict any
+// number of times and Save, never two at once. Errors, panics and wrong answers
+// fail the cell; a method should return soon after ctx is done.
+//
+// Implementations embed Base, so that methods can be added to this interface
+// without breaking them.
+type Method interface {
+	Describe() Info
+	// Fit trains on normal images. Samples are readable until it returns.
+	Fit(ctx context.Context, s Session, train Samples) error
+	// Predict calls emit once for each index of test, in any order, from any
+	// goroutine; an error of emit is to be returned.
+	Predict(ctx context.Context, test Samples, emit func(i int, p Prediction) error) error
+
+	mustEmbedBase()
+}
+
+// Saver is implemented by methods whose fitted state can be stored.
+type Saver interface {
+	// Save writes the state into the empty directory dir.
+	Save(ctx context.Context, dir string) error
+	// Load replaces Fit: it restores what Save wrote, possibly in another process.
+	Load(ctx context.Context, s Session, dir string) error
+}
+
+// Base must be embedded by every Method.
+type Base struct{}
+
+func (Base) mustEmbedBase() {}
