@@ -98,3 +98,20 @@ const (
 	High Group = "High"
 	Low  Group = "Low"
 )
+
+// Metric names one number of the evaluation.
+type Metric string
+
+// The metrics. Values are fractions of 1; reports print percent.
+const (
+	ImageAUROC Metric = "image_auroc"
+	ImageAP    Metric = "image_ap"
+	ImageF1Max Metric = "image_f1max"
+	PixelAUROC Metric = "pixel_auroc"
+	PixelAP    Metric = "pixel_ap"
+	PixelF1Max Metric = "pixel_f1max"
+	PixelAUPRO Metric = "pixel_aupro"
+)
+
+// Metrics lists every metric in the order in which reports print them.
+var Metrics = []Metric{ImageAUROC, PixelAUROC, ImageAP, ImageF1Max, PixelAP, PixelF1Max, PixelAUPRO}

@@ -6,47 +6,25 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/ltadbench/ltadbench/framework/protocol"
 	"github.com/ltadbench/ltadbench/framework/tensors"
 )
 
 // Input names a tensor that a method can ask for in Info.Needs.
-type Input string
+type Input = protocol.Input
 
-// The inputs of protocol version 1.
+// The inputs of protocol version 1: the encoder's features, float32 or float16 of
+// shape [rows, H, W, C], and the images resized to the encoder's input, uint8 RGB
+// of shape [rows, H, W, 3].
 const (
-	// Features: the encoder's levels aligned to one grid and concatenated, float32
-	// or float16 of shape [rows, H, W, C].
-	Features Input = "features"
-	// Images: the decoded image resized to the encoder's input, uint8 RGB of shape
-	// [rows, H, W, 3].
-	Images Input = "images"
+	Features = protocol.Features
+	Images   = protocol.Images
 )
 
-// Info is what a method says of itself. Describe must be cheap: the host calls it
-// to list methods.
-type Info struct {
-	Name    string
-	Version string // changes whenever the method's numbers would
-	Summary string // one line
-	Paper   string // citation, "" if none
-	Needs   []Input
-	// Maps: it gives an anomaly map for each image. Scores: it gives an image score
-	// of its own. One at least.
-	Maps   bool
-	Scores bool
-	// Deterministic: the same inputs, options and seed on one machine give the same
-	// bytes.
-	Deterministic bool
-	// SaveLoad: it implements Saver.
-	SaveLoad bool
-	// ClassNames: it uses the names of the classes as a prior, not just their
-	// indices; reports mark such results (paper, Table 1).
-	ClassNames bool
-	// Options is the JSON Schema (draft 2020-12) of the options object. Every
-	// property has a default and a description; additionalProperties is false.
-	// Schema makes one from a struct.
-	Options json.RawMessage
-}
+// Info is what a method says of itself: name, version, what it needs and gives,
+// and the JSON Schema of its options, which Schema makes from a struct. SaveLoad
+// says that it implements Saver.
+type Info = protocol.Info
 
 // Session is what Fit and Load are told about the cell.
 type Session struct {

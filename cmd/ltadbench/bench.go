@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/ltadbench/ltadbench"
+	"github.com/ltadbench/ltadbench/datasets"
+	"github.com/ltadbench/ltadbench/framework/config"
+	"github.com/ltadbench/ltadbench/framework/encoder"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/home"
+	"github.com/ltadbench/ltadbench/framework/host"
+	"github.com/ltadbench/ltadbench/framework/ort"
+	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/framework/runner"
+	"github.com/ltadbench/ltadbench/plugins"
+)
+
+// pluginPathEnv lists directories to look for plugins in, before those of PATH.
+const pluginPathEnv = "LTADBENCH_PLUGINS"
+
+func pluginPath() []string {
+	return append(filepath.SplitList(os.Getenv(pluginPathEnv)), filepath.SplitList(os.Getenv("PATH"))...)
+}
+
+// load reads the configuration: that of --config, else bench.yaml here, else the
+// one in this program.
+func (a *app) load() (*config.Bench, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, fault.New(fault.System, "%w", err)
+	}
+	known := config.Host{LookupEnv: os.LookupEnv, Kinds: datasets.Kinds(), Methods: plugins.Names()}
+	installed, err := host.List(pluginPath())
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range installed {
+		known.Methods = append(known.Methods, string(s.Name))
+	}
+	packs, err := encoder.SearchPath()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range encoder.List(packs) {
+		known.Encoders = append(known.Encoders, f.Name)
+	}
+	path := a.configPath
+	if path == "" {
+		path = "bench.yaml"
+	}
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && a.configPath == "":
+		path, text, known.Dir = "(default bench.yaml)", ltadbench.DefaultConfig, here
+	case err != nil:
+		return nil, fault.New(fault.Config, "%w", err).WithHint("name a configuration with -c FILE")
+	default:
+		if known.Dir, err = filepath.Abs(filepath.Dir(path)); err != nil {
+			return nil, fault.New(fault.System, "%w", err)
+		}
+	}
+	return config.Load(path, text, known)
+}
+
+// store is where the results are.
+func (a *app) store(b *config.Bench) *result.Store {
+	if a.results != "" {
+		return result.Open(a.results)
+	}
+	return result.Open(b.Output.Results)
+}
+
+// setup is what the runner needs, for the cells that pass the filters.
+func (a *app) setup(b *config.Bench, only []string, device string) (runner.Setup, error) {
+	cells, err := b.Filter(only)
+	if err != nil {
+		return runner.Setup{}, err
+	}
+	cache, err := home.CacheDir()
+	if err != nil {
+		return runner.Setup{}, err
+	}
+	packs, err := encoder.SearchPath()
+	if err != nil {
+		return runner.Setup{}, err
+	}
+	return runner.Setup{
+		Bench: b, Cells: cells, Store: a.store(b), CacheDir: cache,
+		Builtin: plugins.Builtin(), PluginPath: pluginPath(), PackPath: packs,
+		Device: device, Threads: runtime.GOMAXPROCS(0), Library: ort.Options{Path: a.library},
+		Show: a.console, Log: a.log,
+	}, nil
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/config"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/framework/runner"
+	"github.com/ltadbench/ltadbench/reports"
+)
+
+// view is the flags that say what a table shows.
+type view struct {
+	format  string
+	metrics []string
+	groups  []string
+}
+
+func (v *view) flags(c *cobra.Command) {
+	c.Flags().StringVar(&v.format, "format", "table", strings.Join(reports.Formats, ", "))
+	c.Flags().StringSliceVar(&v.metrics, "metrics", nil, "metrics to show, of "+joined(ad.Metrics)+" (default: output.metrics)")
+	c.Flags().StringSliceVar(&v.groups, "classes", nil, "groups of classes to show: All, High, Low (default: output.groups)")
+}
+
+func joined[T ~string](list []T) string {
+	var out []string
+	for _, s := range list {
+		out = append(out, string(s))
+	}
+	return strings.Join(out, ", ")
+}
+
+// options checks the flags and fills in what the configuration says.
+func (v *view) options(b *config.Bench) (reports.Options, error) {
+	o := reports.Options{Metrics: b.Output.Metrics, Groups: b.Output.Groups, Decimals: b.Output.Decimals}
+	if !slices.Contains(reports.Formats, v.format) {
+		return o, fault.New(fault.Usage, "--format %q is not one of %s", v.format, strings.Join(reports.Formats, ", "))
+	}
+	if len(v.metrics) > 0 {
+		o.Metrics = nil
+	}
+	for _, m := range v.metrics {
+		if !slices.Contains(ad.Metrics, ad.Metric(m)) {
+			return o, fault.New(fault.Usage, "--metrics %q is not one of %s", m, joined(ad.Metrics))
+		}
+		o.Metrics = append(o.Metrics, ad.Metric(m))
+	}
+	if len(v.groups) > 0 {
+		o.Groups = nil
+	}
+	for _, g := range v.groups {
+		at := slices.IndexFunc([]ad.Group{ad.All, ad.High, ad.Low}, func(known ad.Group) bool { return strings.EqualFold(string(known), g) })
+		if at < 0 {
+			return o, fault.New(fault.Usage, "--classes %q is not one of All, High, Low", g)
+		}
+		o.Groups = append(o.Groups, []ad.Group{ad.All, ad.High, ad.Low}[at])
+	}
+	return o, nil
+}
+
+const onlyHelp = "only cells with this KEY=VALUE[,VALUE]; keys: dataset, split, encoder, method, seed (repeatable)"
+
+func (a *app) runCommand() *cobra.Command {
+	var order runner.Order
+	var v view
+	var only []string
+	var device string
+	var dry bool
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "run the cells that are not finished, and print the table",
+		Long: `run computes every cell of the configuration that has no result yet and prints the
+comparison table. A cell is one dataset x split x encoder x method x seed. Finished
+cells are never run twice: they are found by the hash of everything that can change
+their numbers. Ctrl-C stops at once and keeps what is finished; the same command goes
+on from there. Cells that failed stay failed until --retry.`,
+		Example: `  ltadbench run
+  ltadbench run -c bench.yaml --only method=padim,patchcore --only split=exp20
+  ltadbench run --dry-run`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := a.load()
+			if err != nil {
+				return err
+			}
+			o, err := v.options(b)
+			if err != nil {
+				return err
+			}
+			if order.Jobs == 0 {
+				order.Jobs = max(1, b.Run.Jobs)
+			}
+			if order.Jobs < 0 {
+				return fault.New(fault.Usage, "--jobs %d: want 1 or more", order.Jobs)
+			}
+			device = cmp.Or(device, b.Run.Device)
+			if err := config.CheckDevice(device); err != nil {
+				return fault.New(fault.Usage, "--device: %w", err)
+			}
+			s, err := a.setup(b, only, device)
+			if err != nil {
+				return err
+			}
+			plan, err := runner.NewPlan(c.Context(), s)
+			if err != nil {
+				return err
+			}
+			if dry {
+				for _, cell := range plan.Cells {
+					fmt.Fprintf(a.out, "%-8s %s\n", cell.State, cell.Cell)
+				}
+				return nil
+			}
+			return a.run(c, plan, order, func() error {
+				var entries []reports.Entry
+				for _, cell := range plan.Cells {
+					entries = append(entries, reports.Entry{Cell: cell.Cell, Record: cell.Record})
+				}
+				a.close()
+				return reports.Build(entries, o).Write(a.out, v.format, a.color)
+			})
+		},
+	}
+	v.flags(c)
+	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
+	c.Flags().IntVarP(&order.Jobs, "jobs", "j", 0, "cells at a time; changes no number (default: run.jobs, else 1)")
+	c.Flags().StringVar(&device, "device", "", "auto, cpu or cuda:N (default: run.device)")
+	c.Flags().BoolVar(&order.Fresh, "fresh", false, "run every cell again, also finished ones")
+	c.Flags().BoolVar(&order.Retry, "retry", false, "run the cells again that failed before")
+	c.Flags().BoolVar(&dry, "dry-run", false, "list the cells and what is done, run nothing")
+	return c
+}
+
+// run computes the plan's cells under the store's lock and prints the table, also
+// when some cells failed.
+func (a *app) run(c *cobra.Command, plan *runner.Plan, order runner.Order, print func() error) error {
+	unlock, err := plan.Store.Lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := plan.Run(c.Context(), order); err != nil {
+		return err
+	}
+	if err := print(); err != nil {
+		return err
+	}
+	return plan.Failures()
+}
+
+func (a *app) reportCommand() *cobra.Command {
+	var v view
+	var only []string
+	c := &cobra.Command{
+		Use:   "report",
+		Short: "print the table from stored results; run nothing",
+		Long: `report prints the comparison table of the last run from its stored results. CSV and
+JSON hold the numbers as fractions of 1 with all their digits.`,
+		Example: `  ltadbench report
+  ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := a.load()
+			if err != nil {
+				return err
+			}
+			o, err := v.options(b)
+			if err != nil {
+				return err
+			}
+			store := a.store(b)
+			index, err := store.Index()
+			if err != nil {
+				return err
+			}
+			keep, err := selected(b, only)
+			if err != nil {
+				return err
+			}
+			var entries []reports.Entry
+			for _, e := range index.Cells {
+				if !keep[e.Cell] {
+					continue
+				}
+				r, err := store.Get(e.Key)
+				if err != nil {
+					return err
+				}
+				entries = append(entries, reports.Entry{Cell: e.Cell, Record: r})
+			}
+			if len(entries) == 0 {
+				return fault.New(fault.Data, "%s: no results of %s", store.Dir(), b.File).
+					WithHint("run `ltadbench run` with this configuration first")
+			}
+			return reports.Build(entries, o).Write(a.out, v.format, a.color)
+		},
+	}
+	v.flags(c)
+	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
+	return c
+}
+
+// selected gives the cells of the configuration that pass the filters.
+func selected(b *config.Bench, only []string) (map[result.Cell]bool, error) {
+	cells, err := b.Filter(only)
+	if err != nil {
+		return nil, err
+	}
+	keep := map[result.Cell]bool{}
+	for _, c := range cells {
+		keep[runner.CellOf(c)] = true
+	}
+	return keep, nil
+}
+
+func (a *app) rescoreCommand() *cobra.Command {
+	var v view
+	var only []string
+	c := &cobra.Command{
+		Use:   "rescore",
+		Short: "compute the metrics again from stored anomaly maps; run no method",
+		Long: `rescore reads the anomaly maps of the last run and computes all metrics again, under
+the evaluation section of the configuration as it is now: another size, image score,
+mask threshold or AUPRO limit. Results of the new protocol are stored beside the old
+ones. Needs the dataset's masks; runs no method and no encoder.`,
+		Example: "  ltadbench rescore -c bench.yaml --metrics image_auroc,pixel_aupro",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := a.load()
+			if err != nil {
+				return err
+			}
+			o, err := v.options(b)
+			if err != nil {
+				return err
+			}
+			s, err := a.setup(b, only, b.Run.Device)
+			if err != nil {
+				return err
+			}
+			if _, err := s.Store.Index(); err != nil {
+				return err
+			}
+			unlock, err := s.Store.Lock()
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			done, warnings, err := runner.Rescore(c.Context(), s)
+			if err != nil {
+				return err
+			}
+			for _, w := range warnings {
+				a.printf("not scored: %s", w)
+			}
+			if len(done) == 0 {
+				return fault.New(fault.Data, "%s: no results that can be scored again", s.Store.Dir()).
+					WithHint("run `ltadbench run` with this configuration first")
+			}
+			var entries []reports.Entry
+			for _, e := range done {
+				r, err := s.Store.Get(e.Key)
+				if err != nil {
+					return err
+				}
+				entries = append(entries, reports.Entry{Cell: e.Cell, Record: r})
+			}
+			a.close()
+			return reports.Build(entries, o).Write(a.out, v.format, a.color)
+		},
+	}
+	v.flags(c)
+	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
+	return c
+}

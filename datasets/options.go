@@ -1,0 +1,170 @@
+package datasets
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ltadbench/ltadbench/datasets/synthetic"
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/fault"
+)
+
+const (
+	kindMVTec     = "mvtec"
+	kindVisA      = "visa"
+	kindDAGM      = "dagm"
+	kindFolder    = "folder"
+	kindSynthetic = "synthetic"
+)
+
+// Kinds lists the kinds of dataset.
+func Kinds() []string { return []string{kindMVTec, kindVisA, kindDAGM, kindFolder, kindSynthetic} }
+
+// options are the options of all kinds but synthetic, which has its own.
+type options struct {
+	classes             []ad.ClassName
+	trainList, testList string
+}
+
+// ValidateOptions checks the options of a kind of dataset, a JSON object or empty,
+// without looking at any file. Errors are of kind fault.Config, name the option,
+// and hint at the nearest valid name. The options are, for synthetic, those of
+// synthetic.Options, and for the other kinds:
+//
+//	classes     list of class names: these classes only, in this order
+//
+// and for folder also, always both:
+//
+//	train_list  UniAD-style JSON lines of the training images; paths in it are
+//	            relative to the root, and so is its own path unless it is absolute
+//	test_list   the same of the test images
+func ValidateOptions(kind string, raw json.RawMessage) error {
+	_, err := parseOptions(kind, raw)
+	return err
+}
+
+func parseOptions(kind string, raw json.RawMessage) (options, error) {
+	var o options
+	if !slices.Contains(Kinds(), kind) {
+		return o, fault.New(fault.Config, "unknown kind of dataset %q", kind).
+			WithHint("did you mean %q? the kinds are %s", nearest(kind, Kinds()), strings.Join(Kinds(), ", "))
+	}
+	if kind == kindSynthetic {
+		_, err := synthetic.ParseOptions(raw)
+		return o, err
+	}
+	if len(raw) == 0 {
+		return o, nil
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return o, fault.New(fault.Config, "%s: options are not a JSON object: %w", kind, err)
+	}
+	fields := map[string]any{"classes": &o.classes}
+	if kind == kindFolder {
+		fields["train_list"], fields["test_list"] = &o.trainList, &o.testList
+	}
+	names := slices.Sorted(maps.Keys(fields))
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		to, ok := fields[key]
+		if !ok {
+			return o, fault.New(fault.Config, "%s: unknown option %q", kind, key).
+				WithHint("did you mean %q? the options are %s", nearest(key, names), strings.Join(names, ", "))
+		}
+		if err := json.Unmarshal(given[key], to); err != nil {
+			want := "a file name"
+			if key == "classes" {
+				want = "a list of class names"
+			}
+			return o, fault.New(fault.Config, "%s: option %q: want %s, got %s", kind, key, want, given[key])
+		}
+	}
+	if (o.trainList == "") != (o.testList == "") {
+		return o, fault.New(fault.Config, `%s: options "train_list" and "test_list" go together`, kind).WithHint("give both or neither")
+	}
+	return o, checkWanted(kind, o.classes)
+}
+
+// checkWanted checks the option "classes" as far as the kind allows.
+func checkWanted(kind string, classes []ad.ClassName) error {
+	known := layouts[kind].classes
+	for i, c := range classes {
+		switch {
+		case c == "":
+			return fault.New(fault.Config, `%s: option "classes": an empty name`, kind)
+		case slices.Contains(classes[:i], c):
+			return fault.New(fault.Config, `%s: option "classes": %q is there twice`, kind, c)
+		case known != nil && !slices.Contains(known, c):
+			return fault.New(fault.Config, `%s: option "classes": unknown class %q`, kind, c).
+				WithHint("did you mean %q? the classes are %s", nearest(c, known), join(known))
+		}
+	}
+	return nil
+}
+
+// ensureSynthetic generates the dataset unless it is in the cache.
+func ensureSynthetic(ctx context.Context, spec Spec, env Env) (root string, classes []ad.ClassName, err error) {
+	if spec.Root != "" {
+		return "", nil, fault.New(fault.Config, "dataset %q: synthetic datasets have no root, got %q", spec.Name, spec.Root).
+			WithHint("remove root (the data is generated in the cache), or read a directory written by `ltadbench dataset synth` with kind: dagm and its classes")
+	}
+	if env.CacheDir == "" {
+		return "", nil, fault.New(fault.Internal, "dataset %q: a synthetic dataset needs a cache directory", spec.Name)
+	}
+	o, err := synthetic.ParseOptions(spec.Options)
+	if err != nil {
+		return "", nil, err
+	}
+	var report func(done, total int)
+	if env.Report != nil {
+		what := "generating " + string(spec.Name)
+		report = func(done, total int) { env.Report(done, total, what) }
+	}
+	root, err = synthetic.Ensure(ctx, env.CacheDir, o, report)
+	return root, dagmClasses(len(o.Classes)), err
+}
+
+// nearest gives the candidate with the smallest edit distance to s.
+func nearest[T ~string](s T, candidates []T) T {
+	return slices.MinFunc(candidates, func(a, b T) int {
+		return cmp.Compare(editDistance(string(s), string(a)), editDistance(string(s), string(b)))
+	})
+}
+
+// editDistance counts the insertions, deletions and replacements of bytes that
+// turn a into b, ignoring case.
+func editDistance(a, b string) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0]++
+		for j := range len(b) {
+			replaced := corner
+			if a[i] != b[j] {
+				replaced++
+			}
+			corner = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func decimal(n int) string { return strconv.Itoa(n) }
+
+func join(names []ad.ClassName) string {
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = string(n)
+	}
+	return strings.Join(parts, ", ")
+}

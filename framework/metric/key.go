@@ -1,0 +1,35 @@
+package metric
+
+import "math"
+
+// key maps a float32 to an integer of the same order: it negates the magnitude of
+// negative numbers, so that -0 and +0 share a key. Infinities are the ends of the
+// range, 2^31 -/+ infinity; a NaN lies beyond them.
+func key(x float32) uint32 {
+	b := math.Float32bits(x)
+	sign := uint32(int32(b) >> 31)
+	return 1<<31 + ((b&magnitude ^ sign) - sign)
+}
+
+const (
+	magnitude = 1<<31 - 1
+	infinity  = 0x7f800000
+)
+
+// firstNaN is the index of the first NaN in scores, or -1.
+func firstNaN(scores []float32) int {
+	// The sign bit of all is set once a magnitude exceeds infinity's.
+	var all uint32
+	for _, x := range scores {
+		all |= infinity - math.Float32bits(x)&magnitude
+	}
+	if int32(all) >= 0 {
+		return -1
+	}
+	for i, x := range scores {
+		if x != x {
+			return i
+		}
+	}
+	return -1
+}

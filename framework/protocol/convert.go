@@ -1,0 +1,129 @@
+package protocol
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/ltadbench/ltadbench/framework/protocol/internal/methodpb"
+	"github.com/ltadbench/ltadbench/framework/tensors"
+)
+
+// The conversions to and from protobuf. Those from the wire check what Go code
+// would trip over; what a value means is for its user to check.
+
+var inputs = map[methodpb.Input]Input{
+	methodpb.Input_INPUT_FEATURES: Features,
+	methodpb.Input_INPUT_IMAGES:   Images,
+}
+
+func infoToProto(i Info) (*methodpb.DescribeResponse, error) {
+	out := &methodpb.DescribeResponse{
+		Name: i.Name, Version: i.Version, Summary: i.Summary, Paper: i.Paper,
+		Maps: i.Maps, Scores: i.Scores, Deterministic: i.Deterministic, SaveLoad: i.SaveLoad,
+		ClassNames: i.ClassNames, OptionsSchema: string(i.Options),
+	}
+needs:
+	for _, need := range i.Needs {
+		for pb, input := range inputs {
+			if input == need {
+				out.Needs = append(out.Needs, pb)
+				continue needs
+			}
+		}
+		return nil, fmt.Errorf("input %q is not one of the protocol's", need)
+	}
+	return out, nil
+}
+
+func infoFromProto(pb *methodpb.DescribeResponse) (Info, error) {
+	i := Info{
+		Name: pb.GetName(), Version: pb.GetVersion(), Summary: pb.GetSummary(), Paper: pb.GetPaper(),
+		Maps: pb.GetMaps(), Scores: pb.GetScores(), Deterministic: pb.GetDeterministic(), SaveLoad: pb.GetSaveLoad(),
+		ClassNames: pb.GetClassNames(), Options: json.RawMessage(pb.GetOptionsSchema()),
+	}
+	for _, need := range pb.GetNeeds() {
+		input, ok := inputs[need]
+		if !ok {
+			return Info{}, fmt.Errorf("the method needs an input that this ltadbench does not know (number %d)", need)
+		}
+		i.Needs = append(i.Needs, input)
+	}
+	return i, nil
+}
+
+func sessionToProto(s Session) *methodpb.Session {
+	return &methodpb.Session{
+		Options: string(s.Options), Seed: s.Seed, Device: s.Device, Threads: int32(s.Threads),
+		WorkDir: s.WorkDir, Classes: s.Classes,
+	}
+}
+
+func sessionFromProto(pb *methodpb.Session) Session {
+	return Session{
+		Options: json.RawMessage(pb.GetOptions()), Seed: pb.GetSeed(), Device: pb.GetDevice(),
+		Threads: int(pb.GetThreads()), WorkDir: pb.GetWorkDir(), Classes: pb.GetClasses(),
+	}
+}
+
+func tensorToProto(t *Tensor) *methodpb.Tensor {
+	if t == nil {
+		return nil
+	}
+	return &methodpb.Tensor{Path: t.Path, Dtype: string(t.DType), Shape: shapeToProto(t.Shape)}
+}
+
+func tensorFromProto(pb *methodpb.Tensor) (*Tensor, error) {
+	if pb == nil {
+		return nil, nil
+	}
+	shape, err := shapeFromProto(pb.GetShape())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", pb.GetPath(), err)
+	}
+	return &Tensor{Path: pb.GetPath(), DType: tensors.DType(pb.GetDtype()), Shape: shape}, nil
+}
+
+func shapeToProto(shape []int) []int64 {
+	out := make([]int64, len(shape))
+	for i, d := range shape {
+		out[i] = int64(d)
+	}
+	return out
+}
+
+func shapeFromProto(pb []int64) ([]int, error) {
+	out := make([]int, len(pb))
+	for i, d := range pb {
+		if d < 0 || d > math.MaxInt32 {
+			return nil, fmt.Errorf("shape %v is impossible", pb)
+		}
+		out[i] = int(d)
+	}
+	return out, nil
+}
+
+func dataToProto(d Data) *methodpb.Data {
+	out := &methodpb.Data{Features: tensorToProto(d.Features), Images: tensorToProto(d.Images)}
+	out.Samples = make([]*methodpb.Sample, len(d.Samples))
+	for i, s := range d.Samples {
+		out.Samples[i] = &methodpb.Sample{Id: s.ID, ClassIndex: int32(s.Class), Row: int64(s.Row)}
+	}
+	return out
+}
+
+func dataFromProto(pb *methodpb.Data) (Data, error) {
+	var d Data
+	var err error
+	if d.Features, err = tensorFromProto(pb.GetFeatures()); err != nil {
+		return Data{}, err
+	}
+	if d.Images, err = tensorFromProto(pb.GetImages()); err != nil {
+		return Data{}, err
+	}
+	d.Samples = make([]Sample, len(pb.GetSamples()))
+	for i, s := range pb.GetSamples() {
+		d.Samples[i] = Sample{ID: s.GetId(), Class: int(s.GetClassIndex()), Row: int(s.GetRow())}
+	}
+	return d, nil
+}

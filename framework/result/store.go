@@ -1,0 +1,233 @@
+package result
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/fault"
+)
+
+// Store is a directory of results:
+//
+//	cells/KEY.json   one record per cell
+//	maps/KEY.npy     its anomaly maps
+//	logs/KEY.log     what its plugin logged
+//	splits/NAME.txt  the manifests of the splits that were used
+//	work/            scratch of the cells that are running
+//	index.json       the cells of the last run of each configuration
+//
+// Files appear whole (written beside, then renamed), the record last: a cell
+// without its record has not happened. Reading needs no lock; one process at a
+// time may hold Lock to write.
+type Store struct{ dir string }
+
+// Open returns the store in dir, which need not exist yet.
+func Open(dir string) *Store { return &Store{dir} }
+
+// Dir is the store's directory.
+func (s *Store) Dir() string { return s.dir }
+
+func name(key ad.Digest) string { return strings.TrimPrefix(string(key), "sha256:") }
+
+func (s *Store) cellPath(key ad.Digest) string {
+	return filepath.Join(s.dir, "cells", name(key)+".json")
+}
+
+// MapsPath is where the anomaly maps of a cell are.
+func (s *Store) MapsPath(key ad.Digest) string {
+	return filepath.Join(s.dir, "maps", name(key)+".npy")
+}
+
+// LogPath is where the log of a cell's plugin is.
+func (s *Store) LogPath(key ad.Digest) string {
+	return filepath.Join(s.dir, "logs", name(key)+".log")
+}
+
+// SplitPath is where a split's manifest is kept for people to read.
+func (s *Store) SplitPath(dataset ad.DatasetName, split string) string {
+	return filepath.Join(s.dir, "splits", string(dataset)+"-"+split+".txt")
+}
+
+// WorkDir is the scratch directory of a cell.
+func (s *Store) WorkDir(key ad.Digest) string {
+	return filepath.Join(s.dir, "work", name(key)[:16])
+}
+
+// Lock makes the store's directories and takes the sole right to write, until
+// unlock is called. Another process that holds it is an error. Scratch of a run
+// that was killed is removed.
+func (s *Store) Lock() (unlock func(), err error) {
+	for _, sub := range []string{"cells", "maps", "logs", "splits", "work"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o777); err != nil {
+			return nil, fault.New(fault.System, "cannot make the results directory: %w", err).
+				WithHint("choose another place with --results DIR or output.results in bench.yaml")
+		}
+	}
+	lock := flock.New(filepath.Join(s.dir, ".lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fault.New(fault.System, "%s: cannot lock: %w", lock.Path(), err)
+	}
+	if !ok {
+		return nil, fault.New(fault.System, "%s: another ltadbench is writing results here", s.dir).
+			WithHint("wait until it ends, or give this one another place with --results DIR")
+	}
+	if err := s.clean(); err != nil {
+		lock.Unlock()
+		return nil, err
+	}
+	return func() { lock.Unlock() }, nil
+}
+
+// clean removes what killed runs left: scratch, files half written, and maps
+// whose record was never written.
+func (s *Store) clean() error {
+	leftovers, _ := filepath.Glob(filepath.Join(s.dir, "work", "*"))
+	for _, sub := range []string{"cells", "maps", "splits"} {
+		half, _ := filepath.Glob(filepath.Join(s.dir, sub, "*.tmp*"))
+		leftovers = append(leftovers, half...)
+	}
+	maps, _ := filepath.Glob(filepath.Join(s.dir, "maps", "*.npy"))
+	for _, m := range maps {
+		key := ad.Digest("sha256:" + strings.TrimSuffix(filepath.Base(m), ".npy"))
+		if _, err := os.Stat(s.cellPath(key)); errors.Is(err, fs.ErrNotExist) {
+			leftovers = append(leftovers, m)
+		}
+	}
+	for _, path := range leftovers {
+		if err := os.RemoveAll(path); err != nil {
+			return fault.New(fault.System, "cannot remove what an interrupted run left: %w", err)
+		}
+	}
+	return nil
+}
+
+// Get reads a cell's record: nil if there is none. A record that cannot be read
+// is an error of kind Data.
+func (s *Store) Get(key ad.Digest) (*Record, error) {
+	path := s.cellPath(key)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault.New(fault.System, "%w", err)
+	}
+	r, err := Decode(text)
+	if err == nil && r.Key != key {
+		err = fmt.Errorf("holds the record of %s", r.Key)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Data, "%s: damaged record: %w", path, err).
+			WithHint("delete the file; the next run computes this cell again")
+	}
+	return r, nil
+}
+
+// Decode reads a record's JSON form and checks that it is whole: a known schema, a
+// key that is the hash of the inputs, and a known status.
+func Decode(text []byte) (*Record, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	var r Record
+	if err := dec.Decode(&r); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Schema != Schema:
+		return nil, fmt.Errorf("schema %d, this ltadbench reads %d", r.Schema, Schema)
+	case r.Key != r.Inputs.Key():
+		return nil, fmt.Errorf("key %s is not that of its inputs", r.Key)
+	case r.Status != Done && r.Status != Failed, r.Status == Failed && r.Failure == nil:
+		return nil, fmt.Errorf("status %q is not whole", r.Status)
+	}
+	return &r, nil
+}
+
+// Put stores the record, replacing the cell's earlier one.
+func (s *Store) Put(r *Record) error { return writeJSON(s.cellPath(r.Key), r) }
+
+// Index lists the cells of a configuration's last run.
+type Index struct {
+	Schema int     `json:"schema"`
+	Config string  `json:"config"` // the configuration's path or "(default)"
+	Cells  []Entry `json:"cells"`
+}
+
+// Entry ties a cell's name to the key it had.
+type Entry struct {
+	Cell Cell      `json:"cell"`
+	Key  ad.Digest `json:"key"`
+}
+
+func (s *Store) indexPath() string { return filepath.Join(s.dir, "index.json") }
+
+// PutIndex records which cells the run consists of.
+func (s *Store) PutIndex(ix Index) error {
+	ix.Schema = Schema
+	return writeJSON(s.indexPath(), ix)
+}
+
+// Index reads the cells of the last run.
+func (s *Store) Index() (Index, error) {
+	text, err := os.ReadFile(s.indexPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return Index{}, fault.New(fault.Data, "%s: no results here yet", s.dir).
+			WithHint("run `ltadbench run`, or name the place of the results with --results DIR")
+	}
+	var ix Index
+	if err == nil {
+		if err = json.Unmarshal(text, &ix); err == nil && ix.Schema != Schema {
+			err = fmt.Errorf("schema %d, this ltadbench reads %d", ix.Schema, Schema)
+		}
+	}
+	if err != nil {
+		return Index{}, fault.New(fault.Data, "%s: %w", s.indexPath(), err).
+			WithHint("run `ltadbench run`; it finds the finished cells and writes the index again")
+	}
+	return ix, nil
+}
+
+// WriteFile writes a file of the store whole or not at all.
+func WriteFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
+	if err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	defer os.Remove(f.Name()) // fails once renamed
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fault.New(fault.System, "%s: cannot store: %w", path, err).
+			WithHint("if the disk is full, free some space and run again: finished cells are kept")
+	}
+	return nil
+}
+
+func writeJSON(path string, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fault.New(fault.Internal, "%s: %w", path, err)
+	}
+	return WriteFile(path, append(text, '\n'))
+}

@@ -1,0 +1,178 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/config"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/metric"
+	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/framework/tensors"
+)
+
+// truths are the opened pixel truths of this run, by dataset.
+type truths struct {
+	mu     sync.Mutex
+	opened map[ad.DatasetName]*truth
+}
+
+func (t *truths) close() {
+	for _, one := range t.opened {
+		one.close()
+	}
+}
+
+func (p *Plan) truth(ctx context.Context, d *dataset) (*truth, error) {
+	p.truths.mu.Lock()
+	defer p.truths.mu.Unlock()
+	if p.truths.opened == nil {
+		p.truths.opened = map[ad.DatasetName]*truth{}
+	}
+	return get(p.truths.opened, d.Name, func() (*truth, error) {
+		return openTruth(ctx, p.CacheDir, d.Dataset, d.fingerprint.Digest, p.protocol, p.Threads, p.Show)
+	})
+}
+
+// Rescore computes the metrics of stored results again, from their maps and under
+// the protocol of the configuration, and stores them as results of that protocol.
+// No method runs. Failed cells, and cells whose maps were not kept, are left out
+// and named in the warnings. The caller holds the store's lock.
+func Rescore(ctx context.Context, s Setup) (entries []result.Entry, warnings []string, err error) {
+	p := &Plan{Setup: s, machine: ThisMachine("")}
+	defer p.truths.close()
+	if p.protocol, err = Protocol(s.Bench); err != nil {
+		return nil, nil, err
+	}
+	index, err := s.Store.Index()
+	if err != nil {
+		return nil, nil, err
+	}
+	wanted := map[result.Cell]config.Cell{}
+	for _, c := range s.Cells {
+		wanted[CellOf(c)] = c
+	}
+	opened := map[ad.DatasetName]*dataset{}
+	task := s.Show.Start("rescore")
+	defer task.End("")
+	for i, e := range index.Cells {
+		c, ok := wanted[e.Cell]
+		if !ok {
+			continue
+		}
+		task.Update(float64(i), float64(len(index.Cells)), e.Cell.String())
+		old, err := s.Store.Get(e.Key)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case old == nil:
+			warnings = append(warnings, e.Cell.String()+" has no result yet")
+			continue
+		case old.Status == result.Failed:
+			warnings = append(warnings, e.Cell.String()+" failed")
+			continue
+		}
+		d, err := get(opened, c.Dataset.Name, func() (*dataset, error) { return p.openDataset(ctx, c.Dataset) })
+		if err != nil {
+			return nil, nil, err
+		}
+		if d.fingerprint.Digest != old.Inputs.Dataset {
+			return nil, nil, fault.New(fault.NotComparable, "%s: the dataset has changed since: its fingerprint was %s and is %s",
+				e.Cell, old.Inputs.Dataset, d.fingerprint.Digest).WithHint("restore the data, or run the benchmark again")
+		}
+		r, err := p.rescore(ctx, old, d, p.protocol)
+		if errors.Is(err, errNoMaps) {
+			warnings = append(warnings, e.Cell.String()+": "+err.Error())
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		index.Cells[i].Key = r.Key
+		entries = append(entries, index.Cells[i])
+	}
+	if len(entries) == 0 {
+		return nil, warnings, nil
+	}
+	return entries, warnings, s.Store.PutIndex(index)
+}
+
+var errNoMaps = errors.New("its maps are not kept; run the cell again to score it by another protocol")
+
+// rescore scores the stored maps of a result under a protocol and stores the record.
+func (p *Plan) rescore(ctx context.Context, old *result.Record, d *dataset, protocol metric.Protocol) (*result.Record, error) {
+	begun := time.Now()
+	r := *old
+	r.Inputs.Protocol = protocol
+	r.Key = r.Inputs.Key()
+	r.Samples, r.Classes = slices.Clone(old.Samples), slices.Clone(old.Classes)
+	r.Run.Rescored, r.Run.Machine, r.Run.Started = true, p.machine, begun.UTC().Truncate(time.Second)
+	r.Run.Seconds = maps.Clone(old.Run.Seconds)
+	s := &scoring{protocol: protocol, workers: p.Threads}
+	if old.Maps != nil {
+		if !old.Maps.Kept {
+			return nil, errNoMaps
+		}
+		if err := p.takeMaps(old, &r); err != nil {
+			return nil, err
+		}
+		var err error
+		if s.maps, err = tensors.Open(p.Store.MapsPath(r.Key)); err != nil {
+			return nil, fault.New(fault.Data, "%w", err)
+		}
+		defer s.maps.Close()
+	}
+	var err error
+	if s.truth, err = p.truth(ctx, d); err != nil {
+		return nil, err
+	}
+	if err := s.run(ctx, &r); err != nil {
+		return nil, err
+	}
+	r.Run.Seconds["score"] = time.Since(begun).Seconds()
+	return &r, p.Store.Put(&r)
+}
+
+// takeMaps gives the new record the maps of the old one, checked.
+func (p *Plan) takeMaps(old, r *result.Record) error {
+	from, to := p.Store.MapsPath(old.Key), p.Store.MapsPath(r.Key)
+	digest, err := digestOf(from)
+	if err == nil && digest != old.Maps.Digest {
+		err = fault.New(fault.Data, "%s: damaged: its digest is %s, not %s", from, digest, old.Maps.Digest).
+			WithHint("delete it and run the cell again with --fresh")
+	}
+	if err != nil || from == to {
+		return err
+	}
+	os.Remove(to)
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return fault.New(fault.System, "%s: %w", to, err)
+	}
+	return nil
+}
+
+// CellOf names a cell of the configuration as records do.
+func CellOf(c config.Cell) result.Cell {
+	return result.Cell{Dataset: c.Dataset.Name, Split: c.Split.Name(), SplitSeed: c.Split.Seed, Encoder: c.Encoder.Name,
+		Method: c.Method.Name, Seed: c.Seed}
+}

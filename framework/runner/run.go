@@ -1,0 +1,203 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/ort"
+	"github.com/ltadbench/ltadbench/framework/progress"
+	"github.com/ltadbench/ltadbench/framework/result"
+)
+
+// Order says which cells Run computes and how.
+type Order struct {
+	Jobs  int  // cells at a time
+	Fresh bool // all cells, also finished ones
+	Retry bool // also the cells that failed in an earlier run
+}
+
+// Run computes the cells that are not finished and stores each as it ends; the
+// planned cells get their records. The caller holds the store's lock. Failed cells
+// are no error here; the error is the interrupt's, or that of a disk on which
+// nothing can be stored.
+func (p *Plan) Run(ctx context.Context, o Order) error {
+	defer p.truths.close()
+	var todo []*Planned
+	for _, c := range p.Cells {
+		if o.Fresh || c.State == Pending || c.State == Failed && o.Retry {
+			todo = append(todo, c)
+		}
+	}
+	if err := p.keep(); err != nil || len(todo) == 0 {
+		return err
+	}
+	p.fetch = sync.OnceValues(func() (ort.Library, error) { return EnsureLibrary(ctx, p.Library, p.Show) })
+	library, err := p.fetch()
+	if err != nil {
+		return err
+	}
+	p.machine = ThisMachine(library.Version)
+	if p.Device, err = chooseDevice(p.Device, library); err != nil {
+		return err
+	}
+	all := p.Show.Start("cells")
+	defer all.End("")
+	var mu sync.Mutex
+	finished := 0
+	g, cellCtx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, o.Jobs))
+	for _, c := range todo {
+		g.Go(func() error {
+			if err := cellCtx.Err(); err != nil {
+				return err // stopped, or nothing can be stored
+			}
+			record, err := p.finish(cellCtx, c, o)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			c.Record, c.State = record, State(record.Status)
+			finished++
+			all.Update(float64(finished), float64(len(todo)), "")
+			return nil
+		})
+	}
+	err = g.Wait()
+	return cmp.Or(ctx.Err(), err)
+}
+
+// finish gets the record of one cell: by scoring the maps of an earlier result that
+// differs in the protocol alone, if there is one, else by running the method.
+func (p *Plan) finish(ctx context.Context, c *Planned, o Order) (*result.Record, error) {
+	if !o.Fresh && c.State == Pending {
+		if old := p.donor(c); old != nil {
+			r, err := p.rescore(ctx, old, c.dataset, p.protocol)
+			if err == nil || ctx.Err() != nil {
+				return r, err
+			}
+			p.Log.Warn("stored maps cannot be scored again; the method runs", "cell", c.Cell, "cause", err)
+		}
+	}
+	return p.compute(ctx, c)
+}
+
+// donor is an earlier result of the cell under another protocol, with its maps.
+func (p *Plan) donor(c *Planned) *result.Record {
+	old := p.previous[c.Cell]
+	if old == nil || old.Status != result.Done || old.Maps == nil || !old.Maps.Kept {
+		return nil
+	}
+	in := old.Inputs
+	in.Protocol = p.protocol
+	if in.Key() != c.Key {
+		return nil
+	}
+	return old
+}
+
+// keep stores what a person may want to read beside the records: the splits'
+// manifests, and the index of the benchmark's cells.
+func (p *Plan) keep() error {
+	written := map[string]bool{}
+	for _, c := range p.Cells {
+		path := p.Store.SplitPath(c.Cell.Dataset, c.config.Split.ID())
+		if written[path] {
+			continue
+		}
+		written[path] = true
+		if err := c.split.Write(path); err != nil {
+			return err
+		}
+	}
+	return p.putIndex()
+}
+
+// putIndex lists the cells of the whole configuration: those of this plan, and the
+// others as the index has them.
+func (p *Plan) putIndex() error {
+	old, err := p.Store.Index()
+	if err != nil {
+		old = result.Index{} // none, or one that cannot be used
+	}
+	p.previous = map[result.Cell]*result.Record{}
+	keys := map[result.Cell]ad.Digest{}
+	for _, e := range old.Cells {
+		keys[e.Cell] = e.Key
+		if r, err := p.Store.Get(e.Key); err == nil && r != nil {
+			p.previous[e.Cell] = r
+		}
+	}
+	for _, c := range p.Cells {
+		keys[c.Cell] = c.Key
+	}
+	ix := result.Index{Config: p.Bench.File}
+	for _, c := range p.Bench.Expand() {
+		cell := CellOf(c)
+		if key := keys[cell]; key != "" {
+			ix.Cells = append(ix.Cells, result.Entry{Cell: cell, Key: key})
+		}
+	}
+	return p.Store.PutIndex(ix)
+}
+
+// library gives ONNX Runtime for the plugins that want it.
+func (p *Plan) library(context.Context) (ort.Library, error) { return p.fetch() }
+
+// EnsureLibrary finds ONNX Runtime, or fetches it and shows how far that is.
+func EnsureLibrary(ctx context.Context, o ort.Options, show progress.Reporter) (ort.Library, error) {
+	var task progress.Task
+	defer func() {
+		if task != nil {
+			task.End("")
+		}
+	}()
+	o.Report = func(done, total int64, what string) {
+		if task == nil {
+			task = show.Start("ONNX Runtime " + ort.Version)
+		}
+		task.Update(float64(done), float64(total), what)
+	}
+	return ort.Ensure(ctx, o)
+}
+
+// chooseDevice resolves "auto": the first GPU if the machine has one and the
+// library can use it, else the CPU.
+func chooseDevice(device string, library ort.Library) (string, error) {
+	if device != "auto" {
+		return device, nil
+	}
+	if _, err := os.Stat("/dev/nvidia0"); err != nil {
+		return "cpu", nil // no need to load the library to know
+	}
+	if err := ort.Init(library); err != nil {
+		return "", err
+	}
+	if slices.Contains(ort.Providers(), "cuda") {
+		return "cuda:0", nil
+	}
+	return "cpu", nil
+}
+
+// Failures is an error of kind CellsFailed if any cell has failed.
+func (p *Plan) Failures() error {
+	n := 0
+	for _, c := range p.Cells {
+		if c.State == Failed {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	err := fault.New(fault.CellsFailed, "%d of %d cells failed", n, len(p.Cells))
+	err.Source = fault.Host
+	return err.WithHint("the notes under the table say why; `ltadbench run --retry` runs them again")
+}

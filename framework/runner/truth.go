@@ -1,0 +1,162 @@
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ltadbench/ltadbench/datasets"
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/metric"
+	"github.com/ltadbench/ltadbench/framework/progress"
+	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/framework/tensors"
+)
+
+// truth is the pixel truth of a dataset's test images at the evaluation size. The
+// masks are resized once per dataset and protocol and kept in the cache, mapped
+// into memory, for all cells.
+type truth struct {
+	file *tensors.File // uint8 [masks, Size, Size], 0 or 1; nil if no image has a mask
+	row  map[ad.SampleID]int
+}
+
+func (t *truth) close() {
+	if t.file != nil {
+		t.file.Close()
+	}
+}
+
+// fill writes the truth of the pixels of s.
+func (t *truth) fill(s ad.Sample, dst []uint8) {
+	switch s.Truth {
+	case ad.TruthMask:
+		copy(dst, t.file.Uint8s()[t.row[s.ID]*len(dst):])
+	case ad.TruthFull:
+		for i := range dst {
+			dst[i] = 1
+		}
+	default:
+		clear(dst)
+	}
+}
+
+// openTruth gives the truth of the test images, from the cache if it is there.
+func openTruth(ctx context.Context, cacheDir string, d *datasets.Dataset, fingerprint ad.Digest, p metric.Protocol,
+	workers int, show progress.Reporter) (*truth, error) {
+	t := &truth{row: map[ad.SampleID]int{}}
+	var masked []ad.Sample
+	for _, s := range d.Part(ad.Test) {
+		if s.Truth == ad.TruthMask {
+			t.row[s.ID] = len(masked)
+			masked = append(masked, s)
+		}
+	}
+	if len(masked) == 0 {
+		return t, nil
+	}
+	id, err := json.Marshal([]any{"truth/1", fingerprint, p.Size, p.MaskResize, p.MaskThreshold})
+	if err != nil {
+		return nil, fault.New(fault.Internal, "%w", err)
+	}
+	dir := filepath.Join(cacheDir, "masks")
+	path := filepath.Join(dir, checksum(id)[:32]+".npy")
+	if t.file = intact(path); t.file != nil {
+		return t, nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fault.New(fault.System, "%w", err)
+	}
+	if err := writeTruth(ctx, path, d, masked, p, workers, show); err != nil {
+		return nil, err
+	}
+	if t.file = intact(path); t.file == nil {
+		return nil, fault.New(fault.System, "%s: what was written cannot be read back", path)
+	}
+	return t, nil
+}
+
+// intact maps the file of masks if it is there and has the checksum that was
+// stored beside it; nil otherwise. A damaged mask would be a wrong number.
+func intact(path string) *tensors.File {
+	want, err := os.ReadFile(path + ".sha256")
+	if err != nil {
+		return nil
+	}
+	f, err := tensors.Open(path)
+	if err != nil {
+		return nil
+	}
+	if checksum(f.Bytes()) != string(want) {
+		f.Close()
+		return nil
+	}
+	return f
+}
+
+func checksum(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func writeTruth(ctx context.Context, path string, d *datasets.Dataset, masked []ad.Sample, p metric.Protocol, workers int,
+	show progress.Reporter) error {
+	task := show.Start("masks of " + string(d.Name))
+	defer task.End("")
+	half, err := os.CreateTemp(filepath.Dir(path), "half-*.npy")
+	if err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	half.Close()
+	defer os.Remove(half.Name()) // fails once renamed
+	w, err := tensors.Create(half.Name(), tensors.Uint8, len(masked), p.Size, p.Size)
+	if err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	defer w.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for i, s := range masked {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			mask, err := d.OpenMask(s)
+			if err != nil {
+				return err
+			}
+			if mask.W < 1 || mask.H < 1 {
+				return fault.New(fault.Data, "%s: empty mask", d.Path(s.Mask))
+			}
+			small := mask.Resize(p.Size, p.Size)
+			p.Threshold(small.Pix, small.Pix)
+			if err := w.WriteBytes(small.Pix, i); err != nil {
+				return fault.New(fault.System, "%w", err)
+			}
+			task.Update(float64(i+1), float64(len(masked)), "")
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	f, err := tensors.Open(half.Name())
+	if err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	sum := checksum(f.Bytes())
+	f.Close()
+	if err := os.Rename(half.Name(), path); err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	return result.WriteFile(path+".sha256", []byte(sum))
+}
