@@ -2,12 +2,35 @@ package plugins_test
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"testing"
 
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/host"
+	"github.com/ltadbench/ltadbench/framework/ort/orttest"
 	"github.com/ltadbench/ltadbench/framework/plugin"
+	"github.com/ltadbench/ltadbench/framework/plugintest"
 	"github.com/ltadbench/ltadbench/plugins"
 )
+
+// The test binary serves the methods, as ltadbench does.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "serve" {
+		plugin.Serve(plugins.Builtin()[os.Args[2]]())
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestConformance(t *testing.T) {
+	orttest.Init(t) // the processes find what this may have to fetch
+	for _, name := range plugins.Names() {
+		t.Run(name, func(t *testing.T) {
+			plugintest.Test(t, host.Spec{Name: ad.MethodName(name), Command: []string{os.Args[0], "serve", name}}, plugintest.Config{})
+		})
+	}
+}
 
 func TestBuiltin(t *testing.T) {
 	if names := plugins.Names(); !slices.Equal(names, []string{"padim", "patchcore", "random"}) {

@@ -14,8 +14,9 @@ type Image struct {
 	Label ad.Label
 }
 
-// ImageMetrics computes ad.ImageAUROC, ImageAP and ImageF1Max over the images. A
-// NaN score is an Answer fault that names its image.
+// ImageMetrics computes ad.ImageAUROC, ImageAP and ImageF1Max over the images; a
+// metric that is undefined is in the map, as nil. A NaN score is an Answer fault
+// that names its image.
 func ImageMetrics(images []Image) (map[ad.Metric]Value, error) {
 	var anomalous, normal []uint32 // keys
 	for _, m := range images {

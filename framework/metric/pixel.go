@@ -13,7 +13,8 @@ import (
 // evaluation size. Its methods are called from several goroutines at once, and
 // more than once for an image; each call fills the whole buffer, of Size x Size
 // pixels row by row, with the same content. Images whose pixel truth is unknown
-// are left out.
+// are left out. Maps may stay memory-mapped at their own size: Scores then is a
+// call of Resizer.Resize.
 type Pixels interface {
 	// Len is the number of images.
 	Len() int
@@ -33,9 +34,10 @@ type Pixels interface {
 const roundPairs = 2_800_000
 
 // PixelMetrics computes ad.PixelAUROC, PixelAP, PixelF1Max and PixelAUPRO over
-// all pixels of the images. workers goroutines share the work (at least 1); their
-// number changes nothing but time. A NaN is an Answer fault that names its image;
-// errors of px come back as they are.
+// all pixels of the images; a metric that is undefined is in the map, as nil.
+// workers goroutines share the work (at least 1); their number changes nothing but
+// time. A NaN is an Answer fault that names its image; errors of px come back as
+// they are.
 func PixelMetrics(ctx context.Context, px Pixels, p Protocol, workers int) (map[ad.Metric]Value, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -77,7 +79,7 @@ func (e *evaluation) run() (map[ad.Metric]Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !s.round(pairs, repeats, c) {
+		if e.positives != s.positives || len(e.sizes) != len(s.sizes) || !s.round(pairs, repeats, c) {
 			return nil, fault.New(fault.Internal, "scores or truth of %d images differ between two readings", e.px.Len())
 		}
 	}

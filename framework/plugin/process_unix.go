@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
+	goplugin "github.com/hashicorp/go-plugin"
 	"golang.org/x/sys/unix"
 
 	"github.com/ltadbench/ltadbench/framework/protocol"
@@ -63,8 +65,16 @@ func watchLifeline() error {
 	return nil
 }
 
-// endGroup kills this process and all others of its group.
+// endGroup kills this process and all others of its group, and removes the socket
+// that the host can no longer remove, with its two directories if they are empty
+// then.
 func endGroup() {
+	if dir := os.Getenv(goplugin.EnvUnixSocketDir); dir != "" {
+		files, _ := filepath.Glob(filepath.Join(dir, "plugin*"))
+		for _, f := range append(files, dir, filepath.Dir(dir)) {
+			_ = os.Remove(f)
+		}
+	}
 	_ = syscall.Kill(0, syscall.SIGKILL)
 	os.Exit(1)
 }

@@ -50,7 +50,7 @@ func (m *Method) choose(ctx context.Context, s plugin.Session, train plugin.Samp
 	}
 	var p *nn.Projection
 	dim := e.c
-	if d := m.opts.ProjectionDim; d > 0 && d < e.c {
+	if d := m.opts.ProjectionDim; d > 0 && 4*d <= 3*e.c {
 		p, dim = nn.NewProjection(stream.New(s.Seed, name, "projection"), e.c, d), d
 	}
 	points := make([]float32, total*dim)

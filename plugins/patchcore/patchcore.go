@@ -17,7 +17,8 @@
 //   - Coreset (algorithm 1): greedy k-centre on a random projection, begun as in
 //     the authors' default sampler (number_of_starting_points); the choices are
 //     exact. The projection has the sparse signs of Achlioptas, where the code has
-//     a random dense layer, and is left out where it would not shrink the features.
+//     a random dense layer. It is left out where it would save less than a quarter
+//     of the dimensions, since it only blurs distances then.
 //   - Image score (equation 7): the largest patch distance, re-weighted by the b
 //     nearest neighbours of the bank's nearest patch, which is itself one of them.
 //     The authors' code leaves the weight out; num_neighbors 1 does that. With a

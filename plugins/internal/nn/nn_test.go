@@ -49,9 +49,9 @@ func cloud(kind string, n, dim int) []float32 {
 // it disagrees, the choice must be as good but for float32's rounding.
 func TestCoresetIsGreedy(t *testing.T) {
 	orttest.Init(t)
-	const n, dim, want = 6000, 6, 400
+	const n, dim, want = 4000, 6, 200
 	for _, kind := range []string{"uniform", "offset", "clusters", "outliers", "copies"} {
-		for _, starts := range [][]int{{7}, {3, 1000, 5999}} {
+		for _, starts := range [][]int{{7}, {3, 1000, 3999}} {
 			points := cloud(kind, n, dim)
 			at := func(i int) []float32 { return points[i*dim:][:dim] }
 			chosen, err := Coreset(context.Background(), slices.Clone(points), dim, want, starts, 2, quiet)
