@@ -7,11 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ltadbench/ltadbench/framework/encoder"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/ort"
+	"github.com/ltadbench/ltadbench/framework/runner"
 	"github.com/ltadbench/ltadbench/reports"
 )
 
 func (a *app) encoderCommand() *cobra.Command {
-	return group("encoder", "list and check encoder packs", a.encoderList())
+	return group("encoder", "list and check encoder packs", a.encoderList(), a.encoderCheck())
 }
 
 func (a *app) encoderList() *cobra.Command {
@@ -47,4 +50,54 @@ $` + encoder.PathEnv + ` and in the cache directory's encoders.`,
 			return reports.List(a.out, []string{"name", "input", "levels (channels/stride)", "where", "what"}, rows)
 		},
 	}
+}
+
+func (a *app) encoderCheck() *cobra.Command {
+	var device string
+	c := &cobra.Command{
+		Use:   "check NAME|DIR",
+		Short: "run an encoder pack on generated images and compare it with its description",
+		Long: `check opens a pack and runs it: levels against encoder.yaml, finite values that depend
+on the image, the same bits on repeated runs, and speed. Exit status 1 if it is not
+what it says, or not deterministic.`,
+		Example: `  ltadbench encoder check texturebank
+  ltadbench encoder check ./packs/mine --device cpu`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			path, err := encoder.SearchPath()
+			if err != nil {
+				return err
+			}
+			pack, err := encoder.Find(args[0], path)
+			if err != nil {
+				return err
+			}
+			if _, err := runner.EnsureLibrary(c.Context(), ort.Options{Path: a.library}, a.console); err != nil {
+				return err
+			}
+			r, err := encoder.Check(c.Context(), pack, encoder.Options{Device: device, Runtime: ort.Options{Path: a.library}})
+			if err != nil {
+				return err
+			}
+			a.row("pack", r.Name+" "+r.Dir)
+			a.row("digest", string(r.Digest))
+			if r.Reason != "" {
+				r.Device += " (" + r.Reason + ")"
+			}
+			a.row("device", r.Device)
+			for _, l := range r.Levels {
+				a.row("level", fmt.Sprintf("%s: %d channels, %dx%d, stride %d", l.Level.Output.Output, l.Channels, l.Height, l.Width, l.Stride))
+			}
+			a.row("features", fmt.Sprintf("%dx%dx%d, embedding %d", r.Grid.Height, r.Grid.Width, r.Channels, r.Embedding))
+			a.row("speed", fmt.Sprintf("%.1f ms an image, %.0f images/s with %d at once", r.PerImage.Seconds()*1e3, r.Rate, r.Threads))
+			if !r.Deterministic {
+				return fault.New(fault.Data, "%s: the same images do not give the same features each time", r.Name).
+					WithHint("a benchmark needs them to; is there a random operation or a GPU algorithm chosen by timing in the network?")
+			}
+			a.row("deterministic", "yes")
+			return nil
+		},
+	}
+	c.Flags().StringVar(&device, "device", "auto", "auto, cpu or cuda:N")
+	return c
 }

@@ -77,7 +77,7 @@ Exit status: 0 ok; 1 bad configuration or data, or an internal error; 2 wrong us
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              cobra.NoArgs,
+		Args:              noSuchCommand,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			level := hclog.LevelFromString(a.logLevel)
@@ -108,10 +108,11 @@ Exit status: 0 ok; 1 bad configuration or data, or an internal error; 2 wrong us
 func wrongUsage(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
+			err := check(c, args)
+			if err != nil && fault.KindOf(err) != fault.Usage {
 				return fault.New(fault.Usage, "%w", err).WithHint("see `%s --help`", c.CommandPath())
 			}
-			return nil
+			return err
 		}
 	}
 	for _, sub := range c.Commands() {
@@ -121,20 +122,22 @@ func wrongUsage(c *cobra.Command) {
 
 // group is a command that only holds others.
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				err := fault.New(fault.Usage, "%s: unknown command %q", c.CommandPath(), args[0])
-				if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-					return err.WithHint("did you mean %s?", strings.Join(near, " or "))
-				}
-				return err
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.SuggestionsMinimumDistance = 2
+	c := &cobra.Command{Use: use, Short: short, Args: noSuchCommand,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(subs...)
 	return c
+}
+
+// noSuchCommand refuses the arguments of a command that only holds others: they were
+// meant as the name of one.
+func noSuchCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fault.New(fault.Usage, "%s: unknown command %q", c.CommandPath(), args[0])
+	c.SuggestionsMinimumDistance = 2
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return err.WithHint("did you mean %s?", strings.Join(near, " or "))
+	}
+	return err.WithHint("see `%s --help`", c.CommandPath())
 }

@@ -93,12 +93,12 @@ func (s surface) hurt(canvas, worse []int64, mask []byte, d *defect, size int) b
 			if w == 0 {
 				continue
 			}
-			px, py := x, y
+			fromX, fromY := x, y
 			if d.move != nil {
-				px, py = d.move(x, y, w)
+				fromX, fromY = d.move(x, y, w)
 			}
 			i := row*int64(size) + col
-			v := s.paint(px, py, d.harm*w>>8)
+			v := s.paint(fromX, fromY, d.harm*w>>8)
 			if d.tone != nil {
 				v = d.tone(x, y, w, v)
 			}

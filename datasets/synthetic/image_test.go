@@ -89,6 +89,7 @@ func statistics(pixels []byte, size int) []float64 {
 func TestFamiliesDiffer(t *testing.T) {
 	const train, test = 4, 4
 	o := DefaultOptions()
+	o.Size = 128
 	sample := func(f family, part string, n int) []float64 {
 		pixels, _ := f.render(o, fmt.Sprint(part, n), ad.Normal)
 		return statistics(pixels, o.Size)

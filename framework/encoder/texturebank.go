@@ -20,13 +20,15 @@ const (
 	octaves    = 4 // scales, each half as fine as the one before
 	directions = 4 // orientations of the filters
 
-	gaborSide   = 9 // taps
+	filterSide  = 9 // taps of Gabor and centre-surround filters
 	gaborLength = 4.6
 	gaborSigma  = 1.9
 	gaborUnit   = 4096
 
 	colourOctaves = 3
 	contrast      = 128 // gain before the logarithm
+	meanWeight    = 4   // of local means, beside logarithms
+	finest        = 4   // stride of the finest level
 )
 
 // newTextureBank is the pack "texturebank": a scattering network of depth two
@@ -62,7 +64,7 @@ func newTextureBank() *Pack {
 
 // builtBank builds the network once.
 var builtBank = sync.OnceValue(func() *bank {
-	b := &bank{Builder: onnx.NewBuilder(textureBank, 18), parts: map[int]*part{}, binomial: map[int]string{}}
+	b := &bank{Builder: onnx.NewBuilder(textureBank, 18), parts: map[int]*part{}}
 	b.build()
 	b.model, b.err = b.Marshal()
 	return b
@@ -76,9 +78,8 @@ type bank struct {
 	model  []byte
 	err    error
 
-	parts    map[int]*part  // by stride
-	filters  [2]string      // Gabor filters, even and odd
-	binomial map[int]string // blurring filters, by number of channels
+	parts         map[int]*part // by stride
+	filters, sums string        // constants: Gabor filters, sums of their pairs
 }
 
 // part is what one level is made of.
@@ -102,37 +103,36 @@ func (b *bank) build() {
 	b.mean(grey, 1)
 	b.mean(opponents, 2)
 	for octave := range octaves {
-		energy := b.energy(grey, 1, octave)
+		padded := b.pad(grey, filterSide/2)
+		energy := b.energy(padded, 1, octave)
 		b.emit(energy, directions, octave, contrast)
-		second := energy
 		for coarser := octave + 1; coarser < octaves; coarser++ {
-			second = b.blur(second, directions, 2)
+			second := b.pad(b.reshape(energy, 1, bankSide>>coarser), filterSide/2)
 			b.emit(b.energy(second, directions, coarser), directions*directions, coarser, 2*contrast)
+			if coarser+1 < octaves {
+				energy = b.blur(energy, directions)
+			}
 		}
-		surround := b.blur(b.blur(grey, 1, 1), 1, 1)
-		b.emit(b.Op("Relu", []string{b.Op("Sub", []string{grey, surround})}), 1, octave, contrast)
-		b.emit(b.Op("Relu", []string{b.Op("Sub", []string{surround, grey})}), 1, octave, contrast)
+		spots := b.surround(padded, 1)
+		b.emit(b.Op("Relu", []string{spots}), 1, octave, contrast)
+		b.emit(b.Op("Relu", []string{b.Op("Neg", []string{spots})}), 1, octave, contrast)
 		if octave < colourOctaves {
-			surround := b.blur(b.blur(opponents, 2, 1), 2, 1)
-			b.emit(b.Op("Abs", []string{b.Op("Sub", []string{opponents, surround})}), 2, octave, contrast)
-			opponents = b.blur(opponents, 2, 2)
+			spots := b.surround(b.pad(opponents, filterSide/2), 2)
+			b.emit(b.Op("Abs", []string{spots}), 2, octave, contrast)
+			opponents = b.blur(opponents, 2)
 		}
-		grey = b.blur(grey, 1, 2)
+		grey = b.blur(grey, 1)
 	}
 	b.output()
 }
 
-// energy is the local energy of each of the channels in each direction:
-// [N, channels*directions, side, side].
-func (b *bank) energy(x string, channels, octave int) string {
-	side := bankSide >> octave
-	x = b.pad(b.reshape(x, 1, side), gaborSide/2)
-	var squares [2]string
-	for i, filter := range b.gabors() {
-		wave := b.Op("Conv", []string{x, filter})
-		squares[i] = b.Op("Mul", []string{wave, wave})
-	}
-	return b.reshape(b.Op("Sqrt", []string{b.Op("Add", squares[:])}), channels*directions, side)
+// energy is the local energy of padded images of one channel in each direction,
+// at half their size. channels consecutive images are the channels of one:
+// [N, channels*directions, side/2, side/2].
+func (b *bank) energy(padded string, channels, octave int) string {
+	wave := b.Op("Conv", []string{padded, b.gabors()}, onnx.Ints("strides", 2, 2))
+	energy := b.Op("Sqrt", []string{b.Op("Conv", []string{b.Op("Mul", []string{wave, wave}), b.pairs()})})
+	return b.reshape(energy, channels*directions, bankSide>>(octave+1))
 }
 
 func (b *bank) reshape(x string, channels, side int) string {
@@ -143,39 +143,53 @@ func (b *bank) pad(x string, n int) string {
 	return b.Op("Pad", []string{x, b.Shape(0, 0, n, n, 0, 0, n, n)}, onnx.String("mode", "reflect"))
 }
 
-// blur smooths each channel with the binomial filter of five taps.
-func (b *bank) blur(x string, channels, stride int) string {
-	if b.binomial[channels] == "" {
-		var taps []float32
-		for range channels {
-			for _, y := range []float32{1, 4, 6, 4, 1} {
-				for _, x := range []float32{1, 4, 6, 4, 1} {
-					taps = append(taps, x*y/256)
-				}
-			}
-		}
-		b.binomial[channels] = onnx.Const(b.Builder, taps, channels, 1, 5, 5)
-	}
-	return b.Op("Conv", []string{b.pad(x, 2), b.binomial[channels]}, onnx.Int("group", channels), onnx.Ints("strides", stride, stride))
+// blur halves the size of each channel, smoothing it with the binomial filter of
+// five taps.
+func (b *bank) blur(x string, channels int) string {
+	return b.perChannel(b.pad(x, 2), channels, outer(1./256, 1, 4, 6, 4, 1))
 }
 
-// emit adds energies to the level for their octave.
-func (b *bank) emit(x string, channels, octave int, gain float32) {
-	stride := min(max(4, 4<<octave), 8)
-	if octave == octaves-1 {
-		stride = 16
+// surround is the difference of each pixel of a padded image to its surroundings,
+// the binomial filter of nine taps, at half the size.
+func (b *bank) surround(padded string, channels int) string {
+	taps := outer(-1./(1<<16), 1, 8, 28, 56, 70, 56, 28, 8, 1)
+	taps[len(taps)/2]++
+	return b.perChannel(padded, channels, taps)
+}
+
+// perChannel applies one square filter to each channel at every other pixel.
+func (b *bank) perChannel(x string, channels int, taps []float32) string {
+	side := int(math.Sqrt(float64(len(taps))))
+	weights := onnx.Const(b.Builder, slices.Repeat(taps, channels), channels, 1, side, side)
+	return b.Op("Conv", []string{x, weights}, onnx.Int("group", channels), onnx.Ints("strides", 2, 2))
+}
+
+// outer is scale times the outer product of the taps with themselves.
+func outer(scale float32, taps ...float32) []float32 {
+	var out []float32
+	for _, y := range taps {
+		for _, x := range taps {
+			out = append(out, scale*x*y)
+		}
 	}
+	return out
+}
+
+// emit adds energies of an octave, which are at half its size, to the level of
+// their stride.
+func (b *bank) emit(x string, channels, octave int, gain float32) {
+	stride := max(finest, 2<<octave)
 	p := b.part(stride)
-	p.energies = append(p.energies, b.pool(x, stride>>octave))
+	p.energies = append(p.energies, b.pool(x, stride>>(octave+1)))
 	for range channels {
 		p.gains = append(p.gains, gain)
 	}
 }
 
-// mean adds local means to the middle level.
+// mean adds local means to the level of the grid's stride.
 func (b *bank) mean(x string, channels int) {
-	p := b.part(8)
-	p.means = append(p.means, b.Op("Mul", []string{b.pool(x, 8), onnx.Const(b.Builder, []float32{4}, 1)}))
+	p := b.part(bankSide / bankGrid)
+	p.means = append(p.means, b.Op("Mul", []string{b.pool(x, bankSide/bankGrid), onnx.Const(b.Builder, []float32{meanWeight}, 1)}))
 	p.channels += channels
 }
 
@@ -215,14 +229,27 @@ func (b *bank) output() {
 	b.Output("embedding", flat, onnx.Float32, "N", total)
 }
 
-// gabors gives the even and the odd filters, [directions, 1, gaborSide, gaborSide].
-func (b *bank) gabors() [2]string {
-	if b.filters[0] == "" {
+// gabors gives the filters, [2*directions, 1, filterSide, filterSide]: first all
+// even ones, then all odd ones.
+func (b *bank) gabors() string {
+	if b.filters == "" {
 		even, odd := gabors()
-		b.filters[0] = onnx.Const(b.Builder, even, directions, 1, gaborSide, gaborSide)
-		b.filters[1] = onnx.Const(b.Builder, odd, directions, 1, gaborSide, gaborSide)
+		b.filters = onnx.Const(b.Builder, append(even, odd...), 2*directions, 1, filterSide, filterSide)
 	}
 	return b.filters
+}
+
+// pairs gives the weights that add the squares of each pair.
+func (b *bank) pairs() string {
+	if b.sums == "" {
+		weights := make([]float32, directions*2*directions)
+		for k := range directions {
+			weights[k*2*directions+k] = 1
+			weights[k*2*directions+directions+k] = 1
+		}
+		b.sums = onnx.Const(b.Builder, weights, directions, 2*directions, 1, 1)
+	}
+	return b.sums
 }
 
 // gabors computes quadrature pairs of Gabor filters, even and odd, one for each
@@ -240,7 +267,7 @@ func gabors() (even, odd []float32) {
 }
 
 func gabor(angle float64) (even, odd []float64) {
-	const half = gaborSide / 2
+	const half = filterSide / 2
 	sin, cos := math.Sincos(angle)
 	var window []float64
 	var sumEven, sumWindow float64

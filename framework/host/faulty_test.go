@@ -90,7 +90,10 @@ func (f faulty) Fit(ctx context.Context, s plugin.Session, train plugin.Samples)
 	case "print":
 		fmt.Println(strings.Repeat("z", 100<<10)) // os.Stdout
 		_, _ = syscall.Write(1, []byte(strings.Repeat("w", 100<<10)+"\n"))
-	case "child", "child-setsid":
+	case "child", "child-setsid", "child-deaf":
+		if f.mode == "child-deaf" {
+			signal.Ignore(syscall.SIGTERM)
+		}
 		if err := startChild(s.WorkDir, f.mode == "child-setsid"); err != nil {
 			return err
 		}
@@ -253,10 +256,6 @@ func pluginMain(mode string) {
 		fmt.Fprintln(os.Stderr, "ModuleNotFoundError: No module named 'torch'")
 		os.Exit(7)
 	case "never-ready":
-		time.Sleep(time.Minute)
-	case "no-sdk": // ends by SIGTERM only, does not watch the lifeline
-		signal.Reset()
-		fmt.Printf("1|1|unix|/nowhere|grpc|%s\n", cert)
 		time.Sleep(time.Minute)
 	case "print-first":
 		fmt.Println("loading torch...\x1b[2J")

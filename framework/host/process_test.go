@@ -278,14 +278,7 @@ func TestCloseKills(t *testing.T) {
 // waits.
 func hostMain(mode, dir string) {
 	ctx := context.Background()
-	spec := faultySpec(mode)
-	if mode == "no-sdk" {
-		go func() {
-			_, _ = Start(ctx, spec, Config{WorkDir: dir, LogFile: filepath.Join(dir, "log.txt")})
-		}()
-		time.Sleep(time.Minute)
-	}
-	p, err := Start(ctx, spec, Config{WorkDir: dir, LogFile: filepath.Join(dir, "log.txt")})
+	p, err := Start(ctx, faultySpec(mode), Config{WorkDir: dir, LogFile: filepath.Join(dir, "log.txt")})
 	if err == nil {
 		err = p.Fit(ctx, plugin.Session{Options: []byte(`{}`), WorkDir: dir}, Data{Features: filepath.Join(dir, "features.npy"), Samples: []Sample{{}}})
 	}
@@ -318,26 +311,28 @@ func sockets(host *exec.Cmd) string {
 // end.
 func TestNoOrphans(t *testing.T) {
 	t.Parallel()
-	t.Run("sdk", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t)
-		host := startHost(t, "child", r.dir)
-		self, child := pids(t, r.dir)
-		_ = host.Process.Kill()
-		_ = host.Wait()
-		gone(t, self, 2*time.Second)
-		gone(t, child, 2*time.Second)
-		if left, _ := filepath.Glob(filepath.Join(sockets(host), "ltad*")); len(left) > 0 {
-			t.Errorf("the plugin leaves its socket in %q", left)
-		}
-	})
+	for _, mode := range []string{"child", "child-deaf"} { // the second hears the lifeline only
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			host := startHost(t, mode, r.dir)
+			self, child := pids(t, r.dir)
+			_ = host.Process.Kill()
+			_ = host.Wait()
+			gone(t, self, 2*time.Second)
+			gone(t, child, 2*time.Second)
+			if left, _ := filepath.Glob(filepath.Join(sockets(host), "ltad*")); len(left) > 0 {
+				t.Errorf("the plugin leaves its socket in %q", left)
+			}
+		})
+	}
 	t.Run("no sdk", func(t *testing.T) {
 		t.Parallel()
 		if _, err := os.Stat("/proc/self/task"); err != nil {
 			t.Skip("a plugin without an SDK ends with its host on Linux only")
 		}
 		r := newRig(t)
-		host := startHost(t, "no-sdk", r.dir)
+		host := startHost(t, "never-ready", r.dir)
 		var self int
 		for range 300 {
 			// The plugin is a child of one of the host's threads.
@@ -354,6 +349,7 @@ func TestNoOrphans(t *testing.T) {
 		if self == 0 {
 			t.Fatal("the host started no plugin")
 		}
+		time.Sleep(100 * time.Millisecond) // it is past its own start, and does not listen
 		_ = host.Process.Kill()
 		_ = host.Wait()
 		gone(t, self, 2*time.Second)

@@ -191,12 +191,15 @@ func Protocol(b *config.Bench) (metric.Protocol, error) {
 	return p, nil
 }
 
-// at puts a position on a fault that has none.
+// at puts a place in the configuration on a fault that names no line of a file; a
+// file or directory that it names goes into the message.
 func at(err error, pos fault.Pos) error {
 	var e *fault.Error
-	if errors.As(err, &e) && e.Pos == (fault.Pos{}) {
+	if errors.As(err, &e) && e.Pos.Line == 0 {
+		if e.Pos.File != "" {
+			e.Err = fmt.Errorf("%s: %w", e.Pos.File, e.Err)
+		}
 		e.Pos = pos
-		return err
 	}
 	return err
 }
@@ -208,7 +211,7 @@ func OpenDataset(ctx context.Context, d config.Dataset, b *config.Bench, cacheDi
 	defer end()
 	opened, err := datasets.Open(ctx, DatasetSpec(d), env)
 	if err != nil {
-		return nil, nil, at(err, b.Pos(d.Pointer))
+		return nil, nil, at(err, b.Pos(d.Pointer+"/root"))
 	}
 	fp, err := opened.Fingerprint(ctx, env)
 	if err != nil {
