@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -61,7 +60,7 @@ func (s *scan) jsonLists(train, test string) error {
 	for _, c := range s.classes {
 		if !slices.Contains(found, c) {
 			s.problem(ClassMissing, c, "", "class %q is in neither list", c).hint =
-				fmt.Sprintf("did you mean %q? the classes found are %s", nearest(c, found), join(found))
+				fault.Suggest(c, found)
 		}
 	}
 	for _, l := range lists {

@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -52,7 +51,7 @@ func parseOptions(kind string, raw json.RawMessage) (options, error) {
 	var o options
 	if !slices.Contains(Kinds(), kind) {
 		return o, fault.New(fault.Config, "unknown kind of dataset %q", kind).
-			WithHint("did you mean %q? the kinds are %s", nearest(kind, Kinds()), strings.Join(Kinds(), ", "))
+			WithHint("%s", fault.Suggest(kind, Kinds()))
 	}
 	if kind == kindSynthetic {
 		_, err := synthetic.ParseOptions(raw)
@@ -74,7 +73,7 @@ func parseOptions(kind string, raw json.RawMessage) (options, error) {
 		to, ok := fields[key]
 		if !ok {
 			return o, fault.New(fault.Config, "%s: unknown option %q", kind, key).
-				WithHint("did you mean %q? the options are %s", nearest(key, names), strings.Join(names, ", "))
+				WithHint("%s", fault.Suggest(key, names))
 		}
 		if err := json.Unmarshal(given[key], to); err != nil {
 			want := "a file name"
@@ -101,7 +100,7 @@ func checkWanted(kind string, classes []ad.ClassName) error {
 			return fault.New(fault.Config, `%s: option "classes": %q is there twice`, kind, c)
 		case known != nil && !slices.Contains(known, c):
 			return fault.New(fault.Config, `%s: option "classes": unknown class %q`, kind, c).
-				WithHint("did you mean %q? the classes are %s", nearest(c, known), join(known))
+				WithHint("%s", fault.Suggest(c, known))
 		}
 	}
 	return nil
@@ -127,36 +126,6 @@ func ensureSynthetic(ctx context.Context, spec Spec, env Env) (root string, clas
 	}
 	root, err = synthetic.Ensure(ctx, env.CacheDir, o, report)
 	return root, dagmClasses(len(o.Classes)), err
-}
-
-// nearest gives the candidate with the smallest edit distance to s.
-func nearest[T ~string](s T, candidates []T) T {
-	return slices.MinFunc(candidates, func(a, b T) int {
-		return cmp.Compare(editDistance(string(s), string(a)), editDistance(string(s), string(b)))
-	})
-}
-
-// editDistance counts the insertions, deletions and replacements of bytes that
-// turn a into b, ignoring case.
-func editDistance(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0]++
-		for j := range len(b) {
-			replaced := corner
-			if a[i] != b[j] {
-				replaced++
-			}
-			corner = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func decimal(n int) string { return strconv.Itoa(n) }

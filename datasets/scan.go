@@ -156,7 +156,7 @@ func (s *scan) layout(l layout) error {
 		p := s.problem(ClassMissing, c, string(c), "class %q is missing: no directory %s", c, alternatives(c, l.signs))
 		switch {
 		case l.classes == nil:
-			p.hint = fmt.Sprintf("did you mean %q? the classes found are %s", nearest(c, found), join(found))
+			p.hint = fault.Suggest(c, found)
 		default:
 			p.hint = fmt.Sprintf("the classes found are %s; to use a part of the dataset, name it in the option classes", join(found))
 		}

@@ -206,7 +206,7 @@ func (b *Block) value(entries []Entry, m ad.Metric, g ad.Group) Value {
 				continue
 			}
 			if mean.Classes < mean.Of {
-				v.note(b, fmt.Sprintf("%s: mean over %d of %d classes; the others have images or pixels of one label only",
+				v.note(b, fmt.Sprintf("%s: mean over %d of %d classes; the others have no truth for it, or one label only",
 					m, mean.Classes, mean.Of))
 			}
 			for _, w := range e.Record.Warnings {

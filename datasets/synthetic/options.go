@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
 )
@@ -127,7 +126,7 @@ func ParseOptions(raw json.RawMessage) (Options, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		return Options{}, fault.New(fault.Config, "synthetic: unknown option %q", key).
-			WithHint("did you mean %q? the options are %s", nearest(key, keys), strings.Join(keys, ", "))
+			WithHint("%s", fault.Suggest(key, keys))
 	}
 	if err := o.validate(); err != nil {
 		return Options{}, err
@@ -180,7 +179,7 @@ func (o Options) validate() error {
 	for i, name := range o.Classes {
 		if !slices.Contains(Families(), name) {
 			return fault.New(fault.Config, "synthetic: option \"classes\": unknown class %q", name).
-				WithHint("did you mean %q? the classes are %s", nearest(name, Families()), strings.Join(Families(), ", "))
+				WithHint("%s", fault.Suggest(name, Families()))
 		}
 		if slices.Contains(o.Classes[:i], name) {
 			return bad("classes", "%q is there twice", name)
@@ -218,31 +217,4 @@ func (o Options) trainDefects(i int) int {
 		return 0
 	}
 	return max(1, int(math.Round(o.TrainDefects*float64(o.Train[i]))))
-}
-
-// nearest gives the candidate with the smallest edit distance to s.
-func nearest(s string, candidates []string) string {
-	return slices.MinFunc(candidates, func(a, b string) int { return editDistance(s, a) - editDistance(s, b) })
-}
-
-// editDistance counts the insertions, deletions and replacements of bytes that
-// turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0]++
-		for j := range len(b) {
-			replaced := corner
-			if a[i] != b[j] {
-				replaced++
-			}
-			corner = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

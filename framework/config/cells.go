@@ -105,7 +105,7 @@ func (b *Bench) Filter(only []string) ([]Cell, error) {
 		values, ok := filterKeys[key]
 		if !ok {
 			e := fault.New(fault.Usage, "--only %s: unknown key %s", quote(filter), quote(key))
-			e.Hint = suggest(key, sortedKeys(filterKeys))
+			e.Hint = fault.Suggest(key, sortedKeys(filterKeys))
 			return nil, e
 		}
 		var known []string
@@ -119,7 +119,7 @@ func (b *Bench) Filter(only []string) ([]Cell, error) {
 		for _, value := range strings.Split(list, ",") {
 			if !slices.Contains(known, value) {
 				e := fault.New(fault.Usage, "--only %s: no %s %s in %s", quote(filter), key, quote(value), b.File)
-				e.Hint = suggest(value, known)
+				e.Hint = fault.Suggest(value, known)
 				return nil, e
 			}
 			wanted[key] = append(wanted[key], value)

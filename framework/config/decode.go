@@ -185,7 +185,7 @@ func (v value) object(known fields) map[string]value {
 		if v.pointer != "" {
 			where = dotted(v.pointer) + ": "
 		}
-		v.failAt(key, "%sunknown key %s", where, quote(name)).Hint = suggest(name, sortedKeys(known))
+		v.failAt(key, "%sunknown key %s", where, quote(name)).Hint = fault.Suggest(name, sortedKeys(known))
 	})
 	return seen
 }
@@ -297,7 +297,7 @@ func (v value) names(what string, known []string) []string {
 		switch {
 		case !ok:
 		case !slices.Contains(known, s):
-			c.fail("no %s %s", what, quote(s)).Hint = suggest(s, known)
+			c.fail("no %s %s", what, quote(s)).Hint = fault.Suggest(s, known)
 		case slices.Contains(list, s):
 			c.fail("%s is there twice", quote(s))
 		default:

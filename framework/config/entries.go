@@ -10,6 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/fault"
 )
 
 func (b *Bench) datasetNames() (names []string) {
@@ -52,7 +53,7 @@ func (v value) splits(b *Bench) {
 			"datasets": func(c value) { s.Datasets = convert[ad.DatasetName](c.names("dataset", b.datasetNames())) },
 		})
 		if _, ok := seen["type"]; !ok {
-			c.fail("no type is given").Hint = suggest("", []string{Exp, Step, Full, Manifest})
+			c.fail("no type is given").Hint = fault.Suggest("", []string{Exp, Step, Full, Manifest})
 		}
 		if s.Type == "" || !c.checkSplit(&s, seen) {
 			return
@@ -195,7 +196,7 @@ func (v value) methods(b *Bench, known Host) {
 			m.Use = ""
 		} else if m.Use != "" && known.Methods != nil && !slices.Contains(known.Methods, m.Use) {
 			at.fail("no method %s", quote(m.Use)).
-				WithHint("%s (or give a command of your own, as command: [PROGRAM, ARGUMENT, ...])", suggest(m.Use, known.Methods))
+				WithHint("%s (or give a command of your own, as command: [PROGRAM, ARGUMENT, ...])", fault.Suggest(m.Use, known.Methods))
 		}
 		b.Methods = append(b.Methods, m)
 	})
@@ -205,7 +206,7 @@ func (v value) datasetOptions(b *Bench, m *Method) {
 	m.DatasetOptions = map[ad.DatasetName]json.RawMessage{}
 	v.pairs(func(name string, c value) {
 		if !slices.Contains(b.datasetNames(), name) {
-			v.failAt(v.keyPos(name), "%s: no dataset %s", dotted(v.pointer), quote(name)).Hint = suggest(name, b.datasetNames())
+			v.failAt(v.keyPos(name), "%s: no dataset %s", dotted(v.pointer), quote(name)).Hint = fault.Suggest(name, b.datasetNames())
 			return
 		}
 		m.DatasetOptions[ad.DatasetName(name)] = c.jsonObject()

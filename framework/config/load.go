@@ -251,7 +251,7 @@ func (v value) datasets(b *Bench, known Host) {
 			"options":     func(c value) { d.Options = c.jsonObject() },
 		})
 		if _, ok := seen["kind"]; !ok {
-			c.fail("no kind is given").Hint = suggest("", known.Kinds)
+			c.fail("no kind is given").Hint = fault.Suggest("", known.Kinds)
 		} else if _, ok := seen["root"]; !ok && d.Kind != "synthetic" && d.Kind != "" {
 			c.fail("no root is given").WithHint("root is the directory that holds the dataset")
 		}
@@ -281,7 +281,7 @@ func (v value) encoders(b *Bench, known Host) {
 		})
 		if e.Pack != "" && known.Encoders != nil && !slices.Contains(known.Encoders, e.Pack) {
 			at.fail("no encoder pack %s", quote(e.Pack)).
-				WithHint("%s (or give the directory of one, as pack: ./DIRECTORY)", suggest(e.Pack, known.Encoders))
+				WithHint("%s (or give the directory of one, as pack: ./DIRECTORY)", fault.Suggest(e.Pack, known.Encoders))
 		}
 		b.Encoders = append(b.Encoders, e)
 	})

@@ -26,17 +26,23 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == "host" {
 		hostMain(os.Args[2], os.Args[3])
 	}
+	tmp, err := os.MkdirTemp("", "ltadtest")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("TMPDIR", tmp)
 	before := openFiles()
 	status := m.Run()
 	if status == 0 {
-		status = checkLeaks(before)
+		status = checkLeaks(before, filepath.Join(tmp, "ltad*"))
 	}
+	os.RemoveAll(tmp)
 	os.Exit(status)
 }
 
 // checkLeaks makes sure that all processes, goroutines, files and directories of
 // the tests' plugins are gone.
-func checkLeaks(filesBefore int) int {
+func checkLeaks(filesBefore int, sockets string) int {
 	var problem string
 	for range 100 {
 		problem = ""
@@ -52,6 +58,9 @@ func checkLeaks(filesBefore int) int {
 		}
 		if n := openFiles(); n > filesBefore+8 { // the runtime keeps a few
 			problem = fmt.Sprintf("%d open files, %d before", n, filesBefore)
+		}
+		if left, _ := filepath.Glob(sockets); len(left) > 0 {
+			problem = fmt.Sprintf("directories %q", left)
 		}
 		if problem == "" {
 			return 0

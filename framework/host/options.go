@@ -258,30 +258,8 @@ func unknownOption(name string, properties map[string]*jsonschema.Schema) string
 	if len(names) == 0 {
 		return "unknown; the method has no options"
 	}
-	best := slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(a, name), distance(b, name)) })
-	if d := distance(best, name); d <= max(len(name), len(best))/3+1 {
-		return fmt.Sprintf("unknown; did you mean %q?", best)
+	if near := fault.Nearest(name, names); near != "" {
+		return fmt.Sprintf("unknown; did you mean %q?", near)
 	}
 	return "unknown; the method's options are " + strings.Join(names, ", ")
-}
-
-// distance is the Levenshtein distance of two strings, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

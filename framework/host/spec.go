@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
@@ -67,13 +68,14 @@ func Find(name ad.MethodName, path []string) (Spec, error) {
 }
 
 // List gives the plugins in the directories of path, sorted by name; for equal
-// names the first directory wins. Directories that do not exist are skipped.
+// names the first directory wins. As for $PATH, directories that do not exist or
+// cannot be read are skipped.
 func List(path []string) ([]Spec, error) {
 	var all []Spec
 	seen := map[ad.MethodName]bool{}
 	for _, dir := range path {
 		entries, err := os.ReadDir(dir)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
 			continue
 		} else if err != nil {
 			return nil, fault.New(fault.System, "plugin path: %w", err)

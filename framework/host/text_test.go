@@ -110,7 +110,7 @@ func TestFindAndList(t *testing.T) {
 	if err := os.Mkdir(second+"/ltadbench-method-dir", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	path := []string{first, "/nonexistent", second}
+	path := []string{first, "/nonexistent", "", first + "/other", second}
 	all, err := List(path)
 	if err != nil {
 		t.Fatal(err)

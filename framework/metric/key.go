@@ -16,19 +16,20 @@ const (
 	infinity  = 0x7f800000
 )
 
+// aboveInfinity has the highest bit set if x is NaN, and only then.
+func aboveInfinity(x float32) uint32 { return infinity - math.Float32bits(x)&magnitude }
+
 // firstNaN is the index of the first NaN in scores, or -1.
 func firstNaN(scores []float32) int {
-	// The sign bit of all is set once a magnitude exceeds infinity's.
 	var all uint32
 	for _, x := range scores {
-		all |= infinity - math.Float32bits(x)&magnitude
+		all |= aboveInfinity(x)
 	}
-	if int32(all) >= 0 {
-		return -1
-	}
-	for i, x := range scores {
-		if x != x {
-			return i
+	if int32(all) < 0 {
+		for i, x := range scores {
+			if x != x {
+				return i
+			}
 		}
 	}
 	return -1

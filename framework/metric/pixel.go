@@ -107,8 +107,11 @@ func (e *evaluation) collect(c *collector) error {
 			if len(runs) == 0 {
 				return nil
 			}
-			if err := e.scores(i, scores); err != nil {
+			if err := e.px.Scores(i, scores); err != nil {
 				return err
+			}
+			if firstNaN(scores) >= 0 {
+				return e.refuse(i, scores)
 			}
 			e.note(runs)
 			for j := range runs {
@@ -156,16 +159,11 @@ func (e *evaluation) note(runs []run) {
 	}
 }
 
-// scores reads the scores of image i and refuses NaN.
-func (e *evaluation) scores(i int, scores []float32) error {
-	if err := e.px.Scores(i, scores); err != nil {
-		return err
-	}
-	if at := firstNaN(scores); at >= 0 {
-		return fault.New(fault.Answer, "image %q: the anomaly map has NaN at row %d, column %d of %dx%d",
-			e.px.ID(i), at/e.p.Size, at%e.p.Size, e.p.Size, e.p.Size)
-	}
-	return nil
+// refuse is the error of image i, whose scores have a NaN.
+func (e *evaluation) refuse(i int, scores []float32) error {
+	at := firstNaN(scores)
+	return fault.New(fault.Answer, "image %q: the anomaly map has NaN at row %d, column %d of %dx%d",
+		e.px.ID(i), at/e.p.Size, at%e.p.Size, e.p.Size, e.p.Size)
 }
 
 // count reads every image's scores. free is memory for the counts.
@@ -180,10 +178,12 @@ func (e *evaluation) count(r *ranks, free []uint64) (*counts, error) {
 		err := e.each(first, min(first+step, e.px.Len()), func() (func(i int) error, func()) {
 			scores, mine := make([]float32, area), newCounter(c, e.px.Len()*area/e.workers)
 			return func(i int) error {
-				if err := e.scores(i, scores); err != nil {
+				if err := e.px.Scores(i, scores); err != nil {
 					return err
 				}
-				mine.add(scores)
+				if !mine.add(scores) {
+					return e.refuse(i, scores)
+				}
 				return nil
 			}, mine.flush
 		})

@@ -18,8 +18,9 @@ type ranks struct {
 	parts [1 << 16]uint8 // by the key's highest 16 bits: its part
 }
 
-// parts is into how many stretches of about as many slots the keys are divided, so
-// that what find and add touch for one part stays in a core's own cache.
+// parts is into how many intervals the keys are divided, each with about as many
+// bytes of words and counts, so that what is touched to count the keys of one
+// stays in a core's own cache.
 const parts = 128
 
 // node is where a node's 16 mids begin. The mask is 0xffff, or 0 for a node
@@ -85,8 +86,9 @@ func newRanks(pairs []uint64) *ranks {
 		before += uint32(bits.OnesCount64(r.mids[i].bits))
 	}
 	for i, n := range r.nodes {
-		below := uint64(r.words[r.mids[n.base].first].first)
-		r.parts[i] = uint8(below * parts / uint64(r.slots+1))
+		words := uint64(r.mids[n.base].first)
+		bytes := 16*words + 8*uint64(r.words[words].first)
+		r.parts[i] = uint8(bytes * parts / uint64(16*len(r.words)+8*r.slots))
 	}
 	return r
 }
@@ -167,25 +169,31 @@ func newCounter(to *counts, pixels int) *counter {
 	return &counter{to: to, keys: make([]uint32, parts*stretch), stretch: stretch}
 }
 
-// add counts the scores, some of them only at the next flush.
-func (c *counter) add(scores []float32) {
+// add counts the scores, some of them only at the next flush. It gives false, and
+// the counts are void, if one is NaN.
+func (c *counter) add(scores []float32) bool {
+	// Locals, because the compiler cannot know that keys does not alias c.
+	parts, keys, fill, stretch := &c.to.parts, c.keys, &c.fill, c.stretch
+	var all uint32
 	for _, x := range scores {
+		all |= aboveInfinity(x)
 		k := key(x)
-		part := c.to.parts[k>>16] & (parts - 1)
-		n := c.fill[part]
-		c.keys[int(part)*c.stretch+n] = k
+		part := int(parts[k>>16] % uint8(len(fill)))
+		n := fill[part]
+		keys[part*stretch+n] = k
 		n++
-		c.fill[part] = n
-		if n == c.stretch {
-			c.count(int(part))
+		fill[part] = n
+		if n == stretch {
+			c.count(part)
 		}
 	}
+	return int32(all) >= 0
 }
 
 // flush counts what add has gathered.
 func (c *counter) flush() {
 	for part := range parts {
-		c.count(int(part))
+		c.count(part)
 	}
 }
 
