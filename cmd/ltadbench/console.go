@@ -93,20 +93,20 @@ const steps = 1000
 
 func (t *task) Update(done, total float64, note string) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.done, t.total, t.note = done, total, note
-	if t.bar != nil {
-		if total > 0 {
-			t.bar.SetTotal(steps, false)
-			t.bar.SetCurrent(int64(min(done/total, 1) * (steps - 1)))
-		}
-		return
+	tell := t.bar == nil && !t.console.quiet && time.Since(t.told) >= plainEvery
+	where := ""
+	if tell {
+		t.told, where = time.Now(), t.where()
 	}
-	if t.console.quiet || time.Since(t.told) < plainEvery {
-		return
+	t.mu.Unlock() // a bar calls decorate, which locks, while it takes new values
+	switch {
+	case t.bar != nil && total > 0:
+		t.bar.SetTotal(steps, false)
+		t.bar.SetCurrent(int64(min(done/total, 1) * (steps - 1)))
+	case tell:
+		t.console.printf("%s: %s", t.name, where)
 	}
-	t.told = time.Now()
-	t.console.printf("%s: %s", t.name, t.where())
 }
 
 // where says how far the task is, for instance "40% 12s, 18s left, epoch 3".
