@@ -93,6 +93,9 @@ const steps = 1000
 
 func (t *task) Update(done, total float64, note string) {
 	t.mu.Lock()
+	if done < t.done {
+		t.begun = time.Now() // another phase, with a speed of its own
+	}
 	t.done, t.total, t.note = done, total, note
 	tell := t.bar == nil && !t.console.quiet && time.Since(t.told) >= plainEvery
 	where := ""

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
@@ -58,10 +59,11 @@ func (p *Plan) compute(ctx context.Context, c *Planned) (*result.Record, error) 
 	return r, nil
 }
 
-// summary is a line about a finished cell.
+// summary is a line about a finished cell; of a failed one also what to do, and the
+// end of its log.
 func summary(r *result.Record) string {
-	if r.Failure != nil {
-		return "failed: " + r.Failure.Message
+	if f := r.Failure; f != nil {
+		return "failed: " + fault.Format(&fault.Error{Err: errors.New(f.Message), Hint: f.Hint, Log: lastLines(f.Log, 10)})
 	}
 	text := ""
 	for _, m := range []ad.Metric{ad.ImageAUROC, ad.PixelAUROC} {
@@ -70,6 +72,11 @@ func summary(r *result.Record) string {
 		}
 	}
 	return fmt.Sprintf("%sin %.1f s", text, r.Run.Seconds["total"])
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 func (p *Plan) newRecord(c *Planned) *result.Record {

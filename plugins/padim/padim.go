@@ -26,9 +26,9 @@
 // features once for each group of positions whose selected channels fit 256 MiB,
 // and holds no more than that beside the model, which takes 4 d^2 bytes a
 // position. Fitting costs N d^2 multiplications a position, predicting d^2/2 for
-// each image. Measured on two cores, both for a grid of 28 x 28 and d = 100:
-// see BenchmarkFit and BenchmarkPredict. Results do not depend on the number of
-// threads.
+// each image. On two cores that other work shared, 28 x 28 positions and d = 100:
+// 300 images are fitted in 0.55 to 1.1 s and a prediction takes 2 to 5 ms
+// (BenchmarkFit, BenchmarkPredict). Results do not depend on the number of threads.
 package padim
 
 import (

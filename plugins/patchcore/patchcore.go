@@ -32,9 +32,16 @@
 // patch, chooses, and then reads the chosen patches. So it holds 4 projection_dim
 // bytes for each training patch (100 MB for 1000 images of 14 x 14), beside the
 // bank, at coreset_sampling_ratio of the patches with all channels, about thrice
-// while it is made. The default ratio, 0.01, is the smallest of the paper's three
-// (25 %, 10 %, 1 %; its table 1 has 99.1, 99.0 and 99.0 % image AUROC for them):
-// time to predict is in proportion to it. See package nn for rates.
+// while it is made.
+//
+// The default ratio is the smallest of the paper's three (25 %, 10 %, 1 %), for the
+// time: with 300 training images of 28 x 28 patches and 129 channels, on two cores
+// that other work shared, 0.01 fitted in 2.3 s and predicted in 7 ms an image, 0.1
+// in 15 s (12 s of processor time) and 74 ms (55 ms). It is not free. On
+// photographs of five classes (one split, one seed, 14 x 14 patches) the mean image
+// AUROC was 93.8 % at 0.01 and 94.8 % at 0.1, the pixel AUROC 83.6 % and 86.1 %.
+// Who compares with published numbers sets 0.1, which the authors' models have.
+// Results do not depend on the number of threads.
 package patchcore
 
 import (

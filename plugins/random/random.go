@@ -18,7 +18,7 @@ const (
 	version = "1"
 	// side of the square maps: fine enough for many independent draws in a defect,
 	// and no larger than any image.
-	side = 16
+	side = 64
 )
 
 type options struct{}

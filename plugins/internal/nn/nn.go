@@ -9,8 +9,14 @@
 //
 // # Rates
 //
-// Measured on two cores with AVX-512 (go test -bench . ./plugins/internal/nn):
-// see BenchmarkNearest and BenchmarkCoreset.
+// Measured on two AVX-512 cores that other work shared, so lower than on idle ones
+// and varying (go test -bench . here). BenchmarkNearest, search included: 47 to 137
+// GFLOP/s; BenchmarkGonum, the bare product in gonum's BLAS, run next to it: a
+// tenth or so (12.7 on idle cores), which is why it is ONNX Runtime.
+// BenchmarkCoreset, 1000 of 100,000 points in 128 dimensions: 0.45 to 0.8 s; the
+// plain algorithm reads 51 GB for it. On real features (300 images of 28 x 28)
+// Coreset computed 41 to 49 % of the plain algorithm's distances to choose 1 % of
+// the patches, and 58 % to choose 10 %.
 package nn
 
 import (
