@@ -149,6 +149,10 @@ func (a *app) run(c *cobra.Command, plan *runner.Plan, order runner.Order, print
 	if err := plan.Run(c.Context(), order); err != nil {
 		return err
 	}
+	if c := plan.Cost(); c.Cells > 0 && !a.quiet {
+		a.printf("%d cells: encoder %.1f s, methods %.1f s, host %.1f s (%.1f%%); host memory %d MiB",
+			c.Cells, c.Encoder, c.Methods, c.Host, 100*c.Share(), c.Memory>>20)
+	}
 	if err := print(); err != nil {
 		return err
 	}

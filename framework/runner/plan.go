@@ -57,6 +57,7 @@ type Planned struct {
 	State  State
 	Record *result.Record // nil while pending
 
+	ran     bool // in this process
 	config  config.Cell
 	inputs  result.Inputs
 	dataset *dataset

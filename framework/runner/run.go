@@ -64,7 +64,7 @@ func (p *Plan) Run(ctx context.Context, o Order) error {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			c.Record, c.State = record, State(record.Status)
+			c.Record, c.State, c.ran = record, State(record.Status), true
 			finished++
 			all.Update(float64(finished), float64(len(todo)), "")
 			return nil
@@ -184,6 +184,39 @@ func chooseDevice(device string, library ort.Library) (string, error) {
 		return "cuda:0", nil
 	}
 	return "cpu", nil
+}
+
+// Cost is where the time of a run went, summed over its cells.
+type Cost struct {
+	Cells   int
+	Encoder float64 // seconds
+	Methods float64 // seconds in Fit and Predict
+	Host    float64 // seconds of everything else: processes, maps, metrics, records
+	Memory  int64   // largest resident size of this process, in bytes; 0 if unknown
+}
+
+// Share is the host's part of the whole, from 0 to 1.
+func (c Cost) Share() float64 {
+	if sum := c.Encoder + c.Methods + c.Host; sum > 0 {
+		return c.Host / sum
+	}
+	return 0
+}
+
+// Cost adds up the cells that this plan's Run has computed.
+func (p *Plan) Cost() Cost {
+	c := Cost{Memory: peakMemory()}
+	for _, cell := range p.Cells {
+		if !cell.ran || cell.Record.Run.Rescored {
+			continue
+		}
+		s := cell.Record.Run.Seconds
+		c.Cells++
+		c.Encoder += s["features"]
+		c.Methods += s["fit"] + s["predict"]
+		c.Host += s["total"] - s["features"] - s["fit"] - s["predict"]
+	}
+	return c
 }
 
 // Failures is an error of kind CellsFailed if any cell has failed.

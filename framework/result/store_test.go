@@ -1,0 +1,166 @@
+package result_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/metric"
+	"github.com/ltadbench/ltadbench/framework/result"
+)
+
+func record() *result.Record {
+	v := 0.875
+	in := result.Inputs{Schema: result.Schema, Dataset: "sha256:aa", Method: "padim", Seed: 3,
+		Options: json.RawMessage(`{"d":100,"name":"<&>"}`), Protocol: metric.DefaultProtocol()}
+	return &result.Record{
+		Schema: result.Schema, Key: in.Key(), Cell: result.Cell{Dataset: "plant", Method: "padim"}, Inputs: in, Status: result.Done,
+		Means: map[ad.Group]map[ad.Metric]metric.Mean{ad.All: {ad.ImageAUROC: {Value: &v, Classes: 2, Of: 3}, ad.PixelAUROC: {Of: 3}}},
+		Run:   result.Run{Seconds: map[string]float64{"fit": 1.5}},
+	}
+}
+
+func TestStoreKeepsRecords(t *testing.T) {
+	s := result.Open(t.TempDir())
+	if r, err := s.Get("sha256:00"); r != nil || err != nil {
+		t.Errorf("a record that is not there: %v, %v", r, err)
+	}
+	unlock, err := s.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	want := record()
+	if err := s.Put(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Get(want.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Inputs.Options, got.Inputs.Options = nil, nil // white space may differ
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("record changed in the store:\n%s", diff)
+	}
+}
+
+// Every input must have a part in the key: a stale number would be served else.
+func TestEveryInputChangesTheKey(t *testing.T) {
+	base := record().Inputs
+	seen := map[ad.Digest]string{base.Key(): "nothing"}
+	for name, change := range map[string]func(in *result.Inputs){
+		"schema":   func(in *result.Inputs) { in.Schema++ },
+		"dataset":  func(in *result.Inputs) { in.Dataset = "sha256:bb" },
+		"split":    func(in *result.Inputs) { in.Split = "sha256:bb" },
+		"encoder":  func(in *result.Inputs) { in.Encoder = "sha256:bb" },
+		"features": func(in *result.Inputs) { in.FeatureType = "float16" },
+		"method":   func(in *result.Inputs) { in.Method = "other" },
+		"version":  func(in *result.Inputs) { in.MethodVersion = "2" },
+		"files":    func(in *result.Inputs) { in.MethodFiles = "sha256:bb" },
+		"options":  func(in *result.Inputs) { in.Options = json.RawMessage(`{"d":101}`) },
+		"seed":     func(in *result.Inputs) { in.Seed++ },
+		"protocol": func(in *result.Inputs) { in.Protocol.Size++ },
+		"limit":    func(in *result.Inputs) { in.Protocol.AUPROLimit = 0.1 },
+	} {
+		in := base
+		change(&in)
+		if other, dup := seen[in.Key()]; dup {
+			t.Errorf("changing %s gives the key of changing %s", name, other)
+		}
+		seen[in.Key()] = name
+	}
+}
+
+func TestDamagedRecords(t *testing.T) {
+	dir := t.TempDir()
+	s := result.Open(dir)
+	unlock, err := s.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	r := record()
+	if err := s.Put(r); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "cells", strings.TrimPrefix(string(r.Key), "sha256:")+".json")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"cut short":     string(whole[:len(whole)/2]),
+		"other seed":    strings.Replace(string(whole), `"seed": 3`, `"seed": 4`, 1),
+		"other schema":  strings.Replace(string(whole), `"schema": 1`, `"schema": 9`, 1),
+		"no status":     strings.Replace(string(whole), `"done"`, `"odd"`, 1),
+		"failed, mute":  strings.Replace(string(whole), `"done"`, `"failed"`, 1),
+		"unknown field": strings.Replace(string(whole), `"status"`, `"extra": 1, "status"`, 1),
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Get(r.Key); fault.KindOf(err) != fault.Data || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want an error of kind data that names the file", name, err)
+		}
+	}
+}
+
+func TestLockIsExclusiveAndCleans(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := result.Open(dir).Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := result.Open(dir).Lock(); err == nil {
+		t.Error("two processes may write at once")
+	}
+	r := record()
+	s := result.Open(dir)
+	if err := s.Put(r); err != nil {
+		t.Fatal(err)
+	}
+	kept := s.MapsPath(r.Key)
+	leftovers := []string{s.MapsPath("sha256:00ff"), filepath.Join(dir, "work", "x", "maps.npy"), filepath.Join(dir, "cells", "a.json.tmp123")}
+	for _, path := range append(leftovers, kept) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unlock()
+	if unlock, err = s.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	for _, path := range leftovers {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s of a killed run is still there", path)
+		}
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Errorf("maps of a finished cell are gone: %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	text, err := json.Marshal(record())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"schema":1}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := result.Decode(text)
+		if err == nil && r.Key != r.Inputs.Key() {
+			t.Error("a record with a wrong key was accepted")
+		}
+	})
+}
