@@ -262,7 +262,7 @@ func (a *attempt) score(ctx context.Context, answers host.Answers, test []ad.Sam
 			return err
 		}
 		a.record.Maps = &result.Maps{Shape: []int{len(ordered), answers.H, answers.W}, Digest: digest, Kept: kept}
-		if s.maps, err = tensors.Open(path); err != nil {
+		if s.maps, err = tensors.OpenReader(path); err != nil {
 			return fault.New(fault.System, "%w", err)
 		}
 		defer s.maps.Close()

@@ -124,7 +124,7 @@ func (p *Plan) rescore(ctx context.Context, old *result.Record, d *dataset, prot
 			return nil, err
 		}
 		var err error
-		if s.maps, err = tensors.Open(p.Store.MapsPath(r.Key)); err != nil {
+		if s.maps, err = tensors.OpenReader(p.Store.MapsPath(r.Key)); err != nil {
 			return nil, fault.New(fault.Data, "%w", err)
 		}
 		defer s.maps.Close()

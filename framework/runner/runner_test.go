@@ -44,7 +44,9 @@ func TestTruthIsTheMasks(t *testing.T) {
 		t.Helper()
 		pixels := make([]uint8, p.Size*p.Size)
 		for _, s := range d.Part(ad.Test) {
-			got.fill(s, pixels)
+			if err := got.fill(s.ID, s.Truth, pixels); err != nil {
+				t.Fatal(err)
+			}
 			want := make([]uint8, len(pixels))
 			if s.Truth == ad.TruthMask {
 				mask, err := d.OpenMask(s)

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,9 +19,10 @@ import (
 type scoring struct {
 	protocol metric.Protocol
 	truth    *truth
-	maps     *tensors.File // [len(samples), H, W] in the order of samples; nil if the method gives none
+	maps     *tensors.Reader // [len(samples), H, W] in the order of samples; nil if the method gives none
 	resize   *metric.Resizer
 	workers  int
+	rows     sync.Pool // of *[]float32, one map at the method's resolution
 }
 
 // run fills in Samples[i].Score, Classes[i].Metrics and Means of r, whose Samples
@@ -75,7 +77,9 @@ func (s *scoring) imageScores(ctx context.Context, samples []result.Sample) erro
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				s.pixels(i, pixels)
+				if err := s.pixels(i, pixels); err != nil {
+					return err
+				}
 				samples[i].Score = scorer.Score(pixels)
 			}
 			return nil
@@ -85,9 +89,18 @@ func (s *scoring) imageScores(ctx context.Context, samples []result.Sample) erro
 }
 
 // pixels writes the map of sample i at the evaluation size.
-func (s *scoring) pixels(i int, dst []float32) {
-	n := s.maps.RowLen()
-	s.resize.Resize(dst, s.maps.Float32s()[i*n:][:n])
+func (s *scoring) pixels(i int, dst []float32) error {
+	row, ok := s.rows.Get().(*[]float32)
+	if !ok {
+		fresh := make([]float32, s.maps.RowLen())
+		row = &fresh
+	}
+	defer s.rows.Put(row)
+	if err := s.maps.ReadRows(*row, i); err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	s.resize.Resize(dst, *row)
+	return nil
 }
 
 // class computes all metrics of one class.
@@ -129,11 +142,9 @@ func (p *classPixels) ID(i int) ad.SampleID { return p.samples[p.index[i]].ID }
 
 func (p *classPixels) Truth(i int, truth []uint8) error {
 	s := p.samples[p.index[i]]
-	p.truth.fill(ad.Sample{ID: s.ID, Truth: s.Truth, Mask: s.Mask}, truth)
-	return nil
+	return p.truth.fill(s.ID, s.Truth, truth)
 }
 
 func (p *classPixels) Scores(i int, scores []float32) error {
-	p.pixels(p.index[i], scores)
-	return nil
+	return p.pixels(p.index[i], scores)
 }

@@ -20,10 +20,10 @@ import (
 )
 
 // truth is the pixel truth of a dataset's test images at the evaluation size. The
-// masks are resized once per dataset and protocol and kept in the cache, mapped
-// into memory, for all cells.
+// masks are resized once per dataset and protocol and kept in the cache for all
+// cells. They are read row by row: the host's memory does not grow with their number.
 type truth struct {
-	file *tensors.File // uint8 [masks, Size, Size], 0 or 1; nil if no image has a mask
+	file *tensors.Reader // uint8 [masks, Size, Size], 0 or 1; nil if no image has a mask
 	row  map[ad.SampleID]int
 }
 
@@ -33,11 +33,15 @@ func (t *truth) close() {
 	}
 }
 
-// fill writes the truth of the pixels of s.
-func (t *truth) fill(s ad.Sample, dst []uint8) {
-	switch s.Truth {
+// fill writes the truth of the pixels of an image.
+func (t *truth) fill(id ad.SampleID, known ad.Truth, dst []uint8) error {
+	switch known {
 	case ad.TruthMask:
-		copy(dst, t.file.Uint8s()[t.row[s.ID]*len(dst):])
+		row, ok := t.row[id]
+		if !ok {
+			return fault.New(fault.Internal, "image %q has no mask in the cache", id)
+		}
+		return t.file.ReadBytes(dst, row)
 	case ad.TruthFull:
 		for i := range dst {
 			dst[i] = 1
@@ -45,6 +49,7 @@ func (t *truth) fill(s ad.Sample, dst []uint8) {
 	default:
 		clear(dst)
 	}
+	return nil
 }
 
 // openTruth gives the truth of the test images, from the cache if it is there.
@@ -66,7 +71,8 @@ func openTruth(ctx context.Context, cacheDir string, d *datasets.Dataset, finger
 		return nil, fault.New(fault.Internal, "%w", err)
 	}
 	dir := filepath.Join(cacheDir, "masks")
-	path := filepath.Join(dir, checksum(id)[:32]+".npy")
+	sum := sha256.Sum256(id)
+	path := filepath.Join(dir, hex.EncodeToString(sum[:16])+".npy")
 	if t.file = intact(path); t.file != nil {
 		return t, nil
 	}
@@ -82,27 +88,21 @@ func openTruth(ctx context.Context, cacheDir string, d *datasets.Dataset, finger
 	return t, nil
 }
 
-// intact maps the file of masks if it is there and has the checksum that was
+// intact opens the file of masks if it is there and has the checksum that was
 // stored beside it; nil otherwise. A damaged mask would be a wrong number.
-func intact(path string) *tensors.File {
+func intact(path string) *tensors.Reader {
 	want, err := os.ReadFile(path + ".sha256")
 	if err != nil {
 		return nil
 	}
-	f, err := tensors.Open(path)
+	if got, err := digestOf(path); err != nil || string(got) != string(want) {
+		return nil
+	}
+	r, err := tensors.OpenReader(path)
 	if err != nil {
 		return nil
 	}
-	if checksum(f.Bytes()) != string(want) {
-		f.Close()
-		return nil
-	}
-	return f
-}
-
-func checksum(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return r
 }
 
 func writeTruth(ctx context.Context, path string, d *datasets.Dataset, masked []ad.Sample, p metric.Protocol, workers int,
@@ -149,12 +149,10 @@ func writeTruth(ctx context.Context, path string, d *datasets.Dataset, masked []
 	if err := w.Close(); err != nil {
 		return fault.New(fault.System, "%w", err)
 	}
-	f, err := tensors.Open(half.Name())
+	sum, err := digestOf(half.Name())
 	if err != nil {
-		return fault.New(fault.System, "%w", err)
+		return err
 	}
-	sum := checksum(f.Bytes())
-	f.Close()
 	if err := os.Rename(half.Name(), path); err != nil {
 		return fault.New(fault.System, "%w", err)
 	}

@@ -106,8 +106,9 @@ func (f *File) Dense() *Dense {
 		tensor.FromMemory(uintptr(unsafe.Pointer(&data[0])), uintptr(4*len(data))))
 }
 
-// Reader reads a .npy file without mapping it, so that a file which another
-// process cuts short gives an error and not a bus error.
+// Reader reads a .npy file without mapping it: a file which another process cuts
+// short gives an error and not a bus error, and a large file does not count as
+// memory of this process. It is safe for concurrent use.
 type Reader struct {
 	Header
 	f *os.File
@@ -140,19 +141,25 @@ func (r *Reader) ReadRows(dst []float32, row int) error {
 	if r.DType != Float32 && r.DType != Float16 {
 		return fmt.Errorf("%s: holds %s, not numbers of type float32 or float16", r.f.Name(), r.DType)
 	}
-	buf := make([]byte, size*len(dst))
 	if r.DType == Float32 {
-		buf = raw(dst)
+		return r.ReadBytes(raw(dst), row)
 	}
-	at := r.Offset + int64(row)*int64(r.RowLen())*int64(size)
-	if _, err := r.f.ReadAt(buf, at); err != nil {
+	buf := make([]byte, size*len(dst))
+	if err := r.ReadBytes(buf, row); err != nil {
+		return err
+	}
+	widen(dst, buf)
+	return nil
+}
+
+// ReadBytes reads len(dst) bytes of any type, from the row on.
+func (r *Reader) ReadBytes(dst []byte, row int) error {
+	at := r.Offset + int64(row)*int64(r.RowLen())*int64(r.DType.Size())
+	if _, err := r.f.ReadAt(dst, at); err != nil {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
 		return fmt.Errorf("%s: rows from %d: %w", r.f.Name(), row, err)
-	}
-	if r.DType == Float16 {
-		widen(dst, buf)
 	}
 	return nil
 }
