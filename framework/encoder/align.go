@@ -1,12 +1,16 @@
 package encoder
 
-// aligner brings a level of h x w values to a grid; a pixel of the grid is a sum
+// aligner brings a level of h x w values to a grid: each cell of the grid is a sum
 // of weighted values of the level.
 type aligner struct {
-	h, w int // of the level
-	rows []span
-	cols []span
-	copy bool // level and grid are the same
+	h, w int   // of the level
+	taps []tap // of all cells, in their order
+	ends []int // end of each cell's taps; nil if level and grid are the same
+}
+
+type tap struct {
+	at     int // index in the level
+	weight float64
 }
 
 // span is what one coordinate of the grid is made of: weights[k] times the value
@@ -18,11 +22,26 @@ type span struct {
 
 // newAligner prepares the alignment of a level of h x w to g.
 func newAligner(h, w int, g Grid) *aligner {
+	a := &aligner{h: h, w: w}
+	if h == g.Height && w == g.Width {
+		return a
+	}
 	spans := averages
 	if g.Align == Bilinear {
 		spans = func(in, out int) []span { return samples(in, out, g.AlignCorners) }
 	}
-	return &aligner{h, w, spans(h, g.Height), spans(w, g.Width), h == g.Height && w == g.Width}
+	columns := spans(w, g.Width)
+	for _, row := range spans(h, g.Height) {
+		for _, column := range columns {
+			for y, wy := range row.weights {
+				for x, wx := range column.weights {
+					a.taps = append(a.taps, tap{(row.from+y)*w + column.from + x, wy * wx})
+				}
+			}
+			a.ends = append(a.ends, len(a.taps))
+		}
+	}
+	return a
 }
 
 // samples are the two neighbours of each sampling point, with PyTorch's rule for
@@ -64,31 +83,38 @@ func averages(in, out int) []span {
 
 // align writes the level, planes of h x w, to every stride-th element of dst:
 // channel c of grid cell i goes to dst[i*stride+c]. The sums are in float64, in a
-// fixed order, rounded once.
+// fixed order, rounded once. Channels go in blocks that fill a cache line of dst.
 func (a *aligner) align(level, dst []float32, stride int) {
+	const block = 16
 	size := a.h * a.w
-	for c := range len(level) / size {
-		plane := level[c*size:][:size]
-		if a.copy {
-			for i, v := range plane {
-				dst[i*stride+c] = v
+	for c := 0; c < len(level)/size; c += block {
+		planes := level[c*size : min((c+block)*size, len(level))]
+		n := len(planes) / size
+		if a.ends == nil {
+			for i := range size {
+				out := dst[i*stride+c:][:n]
+				for k := range out {
+					out[k] = planes[k*size+i]
+				}
 			}
 			continue
 		}
-		i := c
-		for _, r := range a.rows {
-			for _, col := range a.cols {
-				sum := 0.0
-				for y, wy := range r.weights {
-					line := plane[(r.from+y)*a.w+col.from:]
-					for x, wx := range col.weights {
-						// The conversion of a product forbids fusing it with the sum.
-						sum += float64(float64(wy*wx) * float64(line[x]))
-					}
+		start := 0
+		for i, end := range a.ends {
+			var sums [block]float64
+			for _, t := range a.taps[start:end] {
+				at := t.at
+				for k := range n {
+					// The conversion of a product forbids fusing it with the sum.
+					sums[k] += float64(t.weight * float64(planes[at]))
+					at += size
 				}
-				dst[i] = float32(sum)
-				i += stride
 			}
+			out := dst[i*stride+c:][:n]
+			for k := range out {
+				out[k] = float32(sums[k])
+			}
+			start = end
 		}
 	}
 }

@@ -405,9 +405,9 @@ func (x *extraction) compute(ctx context.Context, e *Encoder, s ad.Sample, row i
 		data, ok := img.Pix, true
 		switch t.kind {
 		case patchTable:
-			data, ok = appendFloats(make([]byte, 0, t.rowBytes()), features, t.dtype == tensors.Float16)
+			data, ok = floats(features, t.dtype == tensors.Float16)
 		case embeddingTable:
-			data, _ = appendFloats(make([]byte, 0, t.rowBytes()), embedding, false)
+			data, _ = floats(embedding, false)
 		}
 		if !ok {
 			return fault.New(fault.Config, "image %q of %s: a feature of encoder %q is outside float16's range", s.ID, x.Dataset, p.Name).

@@ -36,7 +36,7 @@ func TestHalfRoundsToNearestEven(t *testing.T) {
 	check := func(v float32, want int) {
 		t.Helper()
 		for sign, v := range map[uint16]float32{0: v, 0x8000: -v} {
-			got, ok := appendFloats(nil, []float32{v}, true)
+			got, ok := floats([]float32{v}, true)
 			if !ok || binary.LittleEndian.Uint16(got) != sign|uint16(want) {
 				t.Fatalf("%g becomes %x (%v), want %x", v, got, ok, sign|uint16(want))
 			}
@@ -53,7 +53,7 @@ func TestHalfRoundsToNearestEven(t *testing.T) {
 	}
 	check(65519.996, largest)
 	for _, v := range []float32{65520, 1e9, float32(math.Inf(1))} {
-		if _, ok := appendFloats(nil, []float32{-v}, true); ok {
+		if _, ok := floats([]float32{-v}, true); ok {
 			t.Errorf("%g fits float16", -v)
 		}
 	}

@@ -202,7 +202,7 @@ func TestFind(t *testing.T) {
 		t.Errorf("broken pack: %v", err)
 	}
 	_, err = Find("tinny", path)
-	if err == nil || !strings.Contains(fault.Format(err), `did you mean "tiny"? one of: broken, texturebank, tiny`) {
+	if err == nil || !strings.Contains(fault.Format(err), `did you mean "tiny"?; packs are looked for in `) {
 		t.Errorf("unknown pack: %s", fault.Format(err))
 	}
 	if err := os.Remove(filepath.Join(dir, "image.onnx")); err != nil {

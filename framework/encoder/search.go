@@ -76,5 +76,5 @@ func Find(name string, path []string) (*Pack, error) {
 		names = append(names, f.Name)
 	}
 	return nil, fault.New(fault.Config, "no encoder %q", name).
-		WithHint("%s; packs are looked for in %s", suggest(name, names), strings.Join(path, ", "))
+		WithHint("%s; packs are looked for in %s", fault.Suggest(name, names), strings.Join(path, ", "))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -85,7 +84,7 @@ func (r *reader) mapping(n *yaml.Node, path string, keys ...string) mapping {
 		k, v := n.Content[i], n.Content[i+1]
 		switch _, twice := m.keys[k.Value]; {
 		case k.Kind != yaml.ScalarNode || !slices.Contains(keys, k.Value):
-			r.fail(k, "unknown key %q", path+k.Value).WithHint("%s", suggest(k.Value, keys))
+			r.fail(k, "unknown key %q", path+k.Value).WithHint("%s", fault.Suggest(k.Value, keys))
 		case twice:
 			r.fail(k, "key %q is given twice", path+k.Value)
 		}
@@ -142,7 +141,7 @@ func (m mapping) text(key, def string) string {
 func (m mapping) choice(key string, values ...string) string {
 	s := m.text(key, values[0])
 	if !slices.Contains(values, s) {
-		m.fail(m.keys[key], "%s%s: %q is not known", m.path, key, s).WithHint("%s", suggest(s, values))
+		m.fail(m.keys[key], "%s%s: %q is not known", m.path, key, s).WithHint("%s", fault.Suggest(s, values))
 	}
 	return s
 }
@@ -228,48 +227,4 @@ func (m mapping) list(key string) []*yaml.Node {
 		return nil
 	}
 	return v.Content
-}
-
-// suggest names the nearest of the valid words, and all of them.
-func suggest(word string, valid []string) string {
-	best, least := "", len(word)/2+1
-	for _, v := range valid {
-		if d := distance(word, v); d < least {
-			best, least = v, d
-		}
-	}
-	all := slices.Sorted(maps.Keys(asSet(valid)))
-	if best == "" {
-		return "one of: " + strings.Join(all, ", ")
-	}
-	return fmt.Sprintf("did you mean %q? one of: %s", best, strings.Join(all, ", "))
-}
-
-func asSet(words []string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range words {
-		set[w] = true
-	}
-	return set
-}
-
-// distance is Levenshtein's: the insertions, deletions and replacements between
-// a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
