@@ -96,8 +96,8 @@ func create(b *testing.B, score func(z float64) float32) (m mapped, paths [2]str
 }
 
 // BenchmarkWholeMVTec evaluates 86.6 million pixels with all four metrics and, if
-// LTADBENCH_SKLEARN names a Python with scikit-learn, times roc_auc_score on the
-// same files before and after; see the package's documentation.
+// LTADBENCH_SKLEARN names a Python with scikit-learn, times roc_auc_score first, on the
+// same files; see the package's documentation.
 func BenchmarkWholeMVTec(b *testing.B) {
 	outlier := true
 	for _, c := range []struct {
