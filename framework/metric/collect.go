@@ -31,10 +31,10 @@ type collector struct {
 	spareN []uint32
 }
 
-// newCollector starts the first round. The budget, in pairs, is allocated at once
-// but touched only as far as it fills.
+// newCollector starts the first round, with little memory: few classes have so many
+// anomalous pixels that they need their budget.
 func newCollector(budget int) *collector {
-	return &collector{ceiling: 1 << 32, budget: budget, pairs: make([]uint64, 0, budget+1)}
+	return &collector{ceiling: 1 << 32, budget: budget, pairs: make([]uint64, 0, min(budget, 16*batch)+1)}
 }
 
 // next starts the next round, if there is one.

@@ -165,7 +165,7 @@ const maxStretch = 8192
 
 // newCounter makes a counter for about so many pixels.
 func newCounter(to *counts, pixels int) *counter {
-	stretch := min(maxStretch, pixels/parts+1)
+	stretch := min(maxStretch, pixels/(8*parts)+1) // small jobs need less memory cleared
 	return &counter{to: to, keys: make([]uint32, parts*stretch), stretch: stretch}
 }
 

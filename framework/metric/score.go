@@ -74,45 +74,116 @@ func mean(pixels []float32) float64 {
 	return sum / float64(len(pixels))
 }
 
-// window is the side of MaxAvgPool16's window: 4 x 4, which pooled relies on.
+// window is the side of MaxAvgPool16's window: a power of two.
 const window = 16
 
-// pooled sums four columns, then four such sums, then likewise for rows, in place.
+// pooled is the largest mean of a window. No window's sum can exceed its area times
+// the largest pixel of the tiles that it touches (in float64 too: products with a
+// power of two are exact, and rounding is monotonic), so tiles are searched by that
+// bound, highest first, until no bound exceeds what was found. A map that does not
+// yield soon, such as noise, is summed whole. Either way gives the same bits: a
+// window's sum depends on its own pixels alone.
 func (s *Scorer) pooled(pixels []float32) float32 {
 	buffer := s.scratch.Get().(*[]float64)
 	defer s.scratch.Put(buffer)
-	sums, n := *buffer, s.size
-	wide := n - window + 1
-	for y := range n {
-		row := sums[y*n:][:n]
-		a := pixels[y*n:][:n]
-		b, c, d := a[1:], a[2:], a[3:]
-		for x := range d {
-			row[x] = (float64(a[x]) + float64(b[x])) + (float64(c[x]) + float64(d[x]))
+	n := s.size
+	wide := n - window + 1 // places of a window
+	tiles := (n + window - 1) / window
+	bounds := (*buffer)[:tiles*tiles]
+	s.bound(bounds, pixels, tiles)
+	places := (wide + window - 1) / window
+	top := math.Inf(-1)
+	for tried := 0; ; tried++ {
+		best, at := math.Inf(-1), -1
+		for y := range places {
+			for x, b := range bounds[y*tiles:][:places] {
+				if b > best {
+					best, at = b, y*tiles+x
+				}
+			}
 		}
-		for x := range row[:wide] {
-			row[x] = (row[x] + row[x+4]) + (row[x+8] + row[x+12])
+		if at < 0 || best*(window*window) <= top {
+			break
+		}
+		if tried == places*places/16+1 || math.IsInf(best, 1) {
+			top = pooledIn((*buffer)[:n*n], pixels, n, 0, 0, wide, wide)
+			break
+		}
+		bounds[at] = math.Inf(-1)
+		y, x := at/tiles*window, at%tiles*window
+		var small [(2*window - 1) * (2*window - 1)]float64
+		top = max(top, pooledIn(small[:], pixels, n, y, x, min(window, wide-y), min(window, wide-x)))
+	}
+	return float32(top / (window * window))
+}
+
+// bound gives for each tile, window x window pixels of the map, the largest pixel in
+// it and in the neighbours to the right and below: those that windows which begin
+// in the tile can touch.
+func (s *Scorer) bound(bounds []float64, pixels []float32, tiles int) {
+	n := s.size
+	for ty := range tiles {
+		row := bounds[ty*tiles:][:tiles]
+		for i := range row {
+			row[i] = math.Inf(-1)
+		}
+		for y := ty * window; y < min(n, (ty+1)*window); y++ {
+			line := pixels[y*n:][:n]
+			for i := range row {
+				top := line[i*window]
+				for _, v := range line[i*window+1 : min(n, (i+1)*window)] {
+					if v > top {
+						top = v
+					}
+				}
+				row[i] = max(row[i], float64(top))
+			}
+		}
+		for i := range tiles - 1 {
+			row[i] = max(row[i], row[i+1])
+		}
+		if ty > 0 {
+			for i, b := range row {
+				bounds[(ty-1)*tiles+i] = max(bounds[(ty-1)*tiles+i], b)
+			}
 		}
 	}
-	for step := 1; step < window; step *= 4 {
-		for y := range n - 4*step + 1 {
-			a := sums[y*n:][:wide]
-			b, c, d := sums[(y+step)*n:][:wide], sums[(y+2*step)*n:][:wide], sums[(y+3*step)*n:][:wide]
-			for x := range a {
-				a[x] = (a[x] + b[x]) + (c[x] + d[x])
+}
+
+// pooledIn is the largest sum of a window that begins in the h x w places from (y,
+// x) on, in a map of n columns; NaN if a window has no sum. sums is scratch of at
+// least the size of the pixels that those windows touch.
+func pooledIn(sums []float64, pixels []float32, n, y, x, h, w int) float64 {
+	rows, cols := h+window-1, w+window-1
+	for i := range rows {
+		row, src := sums[i*cols:][:cols], pixels[(y+i)*n+x:][:cols]
+		for j := range cols - 1 {
+			row[j] = float64(src[j]) + float64(src[j+1])
+		}
+		for step := 2; step < window; step *= 2 {
+			for j := range cols - 2*step + 1 {
+				row[j] += row[j+step]
+			}
+		}
+	}
+	for step := 1; step < window; step *= 2 {
+		for i := range rows - 2*step + 1 {
+			row, below := sums[i*cols:][:w], sums[(i+step)*cols:][:w]
+			for j := range row {
+				row[j] += below[j]
 			}
 		}
 	}
 	top := math.Inf(-1)
-	for y := range wide {
-		for _, sum := range sums[y*n:][:wide] {
+	for i := range h {
+		for _, sum := range sums[i*cols:][:w] {
 			if !(sum <= top) {
 				if sum != sum {
-					return float32(sum)
+					return sum
 				}
 				top = sum
 			}
 		}
 	}
-	return float32(top / (window * window))
+	return top
 }

@@ -50,9 +50,14 @@ func benchmarkScoring(b *testing.B, images int) {
 	}
 	s := &scoring{protocol: p, workers: runtime.GOMAXPROCS(0), truth: &truth{row: map[ad.SampleID]int{}}}
 	s.maps = write("maps.npy", tensors.Float32, images, []int{side, side}, func(w *tensors.Writer, i int) error {
+		// Noise on two bumps: smooth as methods' maps are.
 		row := make([]float32, side*side)
-		for j := range row {
-			row[j] = random.Float32()
+		for range 2 {
+			cx, cy := random.IntN(side), random.IntN(side)
+			for j := range row {
+				dx, dy := j%side-cx, j/side-cy
+				row[j] += random.Float32()/4 + 8/float32(8+dx*dx+dy*dy)
+			}
 		}
 		return w.WriteRows(row, i)
 	})

@@ -3,9 +3,9 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
+	"sync/atomic"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
@@ -21,6 +21,7 @@ type scoring struct {
 	truth    *truth
 	maps     *tensors.Reader // [len(samples), H, W] in the order of samples; nil if the method gives none
 	resize   *metric.Resizer
+	scorer   *metric.Scorer // nil if image scores do not come from maps
 	workers  int
 	rows     sync.Pool // of *[]float32, one map at the method's resolution
 }
@@ -34,8 +35,15 @@ func (s *scoring) run(ctx context.Context, r *result.Record) error {
 			return err
 		}
 	}
-	if err := s.imageScores(ctx, r.Samples); err != nil {
-		return err
+	if s.protocol.ImageScore == metric.FromMethod || s.maps == nil {
+		if err := s.ownScores(r.Samples); err != nil {
+			return err
+		}
+	} else {
+		var err error
+		if s.scorer, err = metric.NewScorer(s.protocol); err != nil {
+			return err
+		}
 	}
 	byClass := map[ad.ClassName]map[ad.Metric]metric.Value{}
 	var order []ad.ClassName
@@ -53,39 +61,17 @@ func (s *scoring) run(ctx context.Context, r *result.Record) error {
 	return err
 }
 
-// imageScores gives each image its score by the protocol's rule.
-func (s *scoring) imageScores(ctx context.Context, samples []result.Sample) error {
-	if s.protocol.ImageScore == metric.FromMethod || s.maps == nil {
-		for i := range samples {
-			if samples[i].Own == nil {
-				return fault.New(fault.Config, "image score %q: the method gives no image score of its own", s.protocol.ImageScore).
-					WithHint("choose another evaluation.image_score for this method")
-			}
-			samples[i].Score = *samples[i].Own
+// ownScores takes the method's own image scores, if that is the rule or if it gives
+// no maps.
+func (s *scoring) ownScores(samples []result.Sample) error {
+	for i := range samples {
+		if samples[i].Own == nil {
+			return fault.New(fault.Config, "image score %q: the method gives no image score of its own", s.protocol.ImageScore).
+				WithHint("choose another evaluation.image_score for this method")
 		}
-		return nil
+		samples[i].Score = *samples[i].Own
 	}
-	scorer, err := metric.NewScorer(s.protocol)
-	if err != nil {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	for w := range s.workers {
-		g.Go(func() error {
-			pixels := make([]float32, s.protocol.Size*s.protocol.Size)
-			for i := w; i < len(samples); i += s.workers {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := s.pixels(i, pixels); err != nil {
-					return err
-				}
-				samples[i].Score = scorer.Score(pixels)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+	return nil
 }
 
 // pixels writes the map of sample i at the evaluation size.
@@ -103,30 +89,48 @@ func (s *scoring) pixels(i int, dst []float32) error {
 	return nil
 }
 
-// class computes all metrics of one class.
+// class computes all metrics of one class. Its images get their scores on the way,
+// from the maps that the pixel metrics read anyway.
 func (s *scoring) class(ctx context.Context, samples []result.Sample, class ad.ClassName) (map[ad.Metric]metric.Value, error) {
-	var images []metric.Image
 	px := &classPixels{scoring: s, samples: samples}
+	var unknown, all []int
 	for i, sample := range samples {
 		if sample.Class != class {
 			continue
 		}
-		images = append(images, metric.Image{ID: sample.ID, Score: sample.Score, Label: sample.Label})
-		if sample.Truth != ad.TruthUnknown {
+		all = append(all, i)
+		if sample.Truth == ad.TruthUnknown {
+			unknown = append(unknown, i)
+		} else {
 			px.index = append(px.index, i)
 		}
 	}
-	values, err := metric.ImageMetrics(images)
-	if err != nil || s.maps == nil {
-		return values, err
+	values := map[ad.Metric]metric.Value{}
+	if s.maps != nil {
+		px.scored = make([]atomic.Bool, len(px.index))
+		var err error
+		if values, err = metric.PixelMetrics(ctx, px, s.protocol, s.workers); err != nil {
+			return nil, fmt.Errorf("class %q: %w", class, err)
+		}
 	}
-	ofPixels, err := metric.PixelMetrics(ctx, px, s.protocol, s.workers)
+	if s.scorer != nil && len(unknown) > 0 {
+		buffer := make([]float32, s.protocol.Size*s.protocol.Size)
+		for _, i := range unknown {
+			if err := s.pixels(i, buffer); err != nil {
+				return nil, err
+			}
+			samples[i].Score = s.scorer.Score(buffer)
+		}
+	}
+	var images []metric.Image
+	for _, i := range all {
+		images = append(images, metric.Image{ID: samples[i].ID, Score: samples[i].Score, Label: samples[i].Label})
+	}
+	ofImages, err := metric.ImageMetrics(images)
 	if err != nil {
-		return nil, fmt.Errorf("class %q: %w", class, err)
+		return nil, err
 	}
-	for m, v := range ofPixels {
-		values[m] = v
-	}
+	maps.Copy(values, ofImages)
 	return values, nil
 }
 
@@ -134,7 +138,8 @@ func (s *scoring) class(ctx context.Context, samples []result.Sample, class ad.C
 type classPixels struct {
 	*scoring
 	samples []result.Sample
-	index   []int // into samples
+	index   []int         // into samples
+	scored  []atomic.Bool // which of them have their image score
 }
 
 func (p *classPixels) Len() int             { return len(p.index) }
@@ -146,5 +151,12 @@ func (p *classPixels) Truth(i int, truth []uint8) error {
 }
 
 func (p *classPixels) Scores(i int, scores []float32) error {
-	return p.pixels(p.index[i], scores)
+	at := p.index[i]
+	if err := p.pixels(at, scores); err != nil {
+		return err
+	}
+	if p.scorer != nil && !p.scored[i].Swap(true) {
+		p.samples[at].Score = p.scorer.Score(scores)
+	}
+	return nil
 }
