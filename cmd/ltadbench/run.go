@@ -65,6 +65,35 @@ func (v *view) options(b *config.Bench) (reports.Options, error) {
 	return o, nil
 }
 
+// loadFor reads the configuration, and what the view shows of it.
+func (a *app) loadFor(v *view) (*config.Bench, reports.Options, error) {
+	b, err := a.load()
+	if err != nil {
+		return nil, reports.Options{}, err
+	}
+	o, err := v.options(b)
+	return b, o, err
+}
+
+// show prints the table of entries.
+func (a *app) show(entries []reports.Entry, o reports.Options, v *view) error {
+	a.close() // no bar may draw into the table
+	return reports.Build(entries, o).Write(a.out, v.format, a.color)
+}
+
+// stored reads the records of entries of an index.
+func stored(s *result.Store, index []result.Entry) ([]reports.Entry, error) {
+	var out []reports.Entry
+	for _, e := range index {
+		r, err := s.Get(e.Key)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, reports.Entry{Cell: e.Cell, Record: r})
+	}
+	return out, nil
+}
+
 const onlyHelp = "only cells with this KEY=VALUE[,VALUE]; keys: dataset, split, encoder, method, seed (repeatable)"
 
 func (a *app) runCommand() *cobra.Command {
@@ -86,11 +115,7 @@ on from there. Cells that failed stay failed until --retry.`,
   ltadbench run --dry-run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := a.load()
-			if err != nil {
-				return err
-			}
-			o, err := v.options(b)
+			b, o, err := a.loadFor(&v)
 			if err != nil {
 				return err
 			}
@@ -123,8 +148,7 @@ on from there. Cells that failed stay failed until --retry.`,
 				for _, cell := range plan.Cells {
 					entries = append(entries, reports.Entry{Cell: cell.Cell, Record: cell.Record})
 				}
-				a.close()
-				return reports.Build(entries, o).Write(a.out, v.format, a.color)
+				return a.show(entries, o, &v)
 			})
 		},
 	}
@@ -171,11 +195,7 @@ JSON hold the numbers as fractions of 1 with all their digits.`,
   ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := a.load()
-			if err != nil {
-				return err
-			}
-			o, err := v.options(b)
+			b, o, err := a.loadFor(&v)
 			if err != nil {
 				return err
 			}
@@ -188,22 +208,16 @@ JSON hold the numbers as fractions of 1 with all their digits.`,
 			if err != nil {
 				return err
 			}
-			var entries []reports.Entry
-			for _, e := range index.Cells {
-				if !keep[e.Cell] {
-					continue
-				}
-				r, err := store.Get(e.Key)
-				if err != nil {
-					return err
-				}
-				entries = append(entries, reports.Entry{Cell: e.Cell, Record: r})
+			index.Cells = slices.DeleteFunc(index.Cells, func(e result.Entry) bool { return !keep[e.Cell] })
+			entries, err := stored(store, index.Cells)
+			if err != nil {
+				return err
 			}
 			if len(entries) == 0 {
 				return fault.New(fault.Data, "%s: no results of %s", store.Dir(), b.File).
 					WithHint("run `ltadbench run` with this configuration first")
 			}
-			return reports.Build(entries, o).Write(a.out, v.format, a.color)
+			return a.show(entries, o, &v)
 		},
 	}
 	v.flags(c)
@@ -237,11 +251,7 @@ ones. Needs the dataset's masks; runs no method and no encoder.`,
 		Example: "  ltadbench rescore -c bench.yaml --metrics image_auroc,pixel_aupro",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := a.load()
-			if err != nil {
-				return err
-			}
-			o, err := v.options(b)
+			b, o, err := a.loadFor(&v)
 			if err != nil {
 				return err
 			}
@@ -268,16 +278,11 @@ ones. Needs the dataset's masks; runs no method and no encoder.`,
 				return fault.New(fault.Data, "%s: no results that can be scored again", s.Store.Dir()).
 					WithHint("run `ltadbench run` with this configuration first")
 			}
-			var entries []reports.Entry
-			for _, e := range done {
-				r, err := s.Store.Get(e.Key)
-				if err != nil {
-					return err
-				}
-				entries = append(entries, reports.Entry{Cell: e.Cell, Record: r})
+			entries, err := stored(s.Store, done)
+			if err != nil {
+				return err
 			}
-			a.close()
-			return reports.Build(entries, o).Write(a.out, v.format, a.color)
+			return a.show(entries, o, &v)
 		},
 	}
 	v.flags(c)

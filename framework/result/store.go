@@ -22,7 +22,7 @@ import (
 //	maps/KEY.npy     its anomaly maps
 //	logs/KEY.log     what its plugin logged
 //	splits/NAME.txt  the manifests of the splits that were used
-//	work/            scratch of the cells that are running
+//	scratch/         of the cells that are running
 //	index.json       the cells of the last run of each configuration
 //
 // Files appear whole (written beside, then renamed), the record last: a cell
@@ -59,14 +59,14 @@ func (s *Store) SplitPath(dataset ad.DatasetName, split string) string {
 
 // WorkDir is the scratch directory of a cell.
 func (s *Store) WorkDir(key ad.Digest) string {
-	return filepath.Join(s.dir, "work", name(key)[:16])
+	return filepath.Join(s.dir, "scratch", name(key)[:16])
 }
 
 // Lock makes the store's directories and takes the sole right to write, until
 // unlock is called. Another process that holds it is an error. Scratch of a run
 // that was killed is removed.
 func (s *Store) Lock() (unlock func(), err error) {
-	for _, sub := range []string{"cells", "maps", "logs", "splits", "work"} {
+	for _, sub := range []string{"cells", "maps", "logs", "splits", "scratch"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o777); err != nil {
 			return nil, fault.New(fault.System, "cannot make the results directory: %w", err).
 				WithHint("choose another place with --results DIR or output.results in bench.yaml")
@@ -91,7 +91,7 @@ func (s *Store) Lock() (unlock func(), err error) {
 // clean removes what killed runs left: scratch, files half written, and maps
 // whose record was never written.
 func (s *Store) clean() error {
-	leftovers, _ := filepath.Glob(filepath.Join(s.dir, "work", "*"))
+	leftovers, _ := filepath.Glob(filepath.Join(s.dir, "scratch", "*"))
 	for _, sub := range []string{"cells", "maps", "splits"} {
 		half, _ := filepath.Glob(filepath.Join(s.dir, sub, "*.tmp*"))
 		leftovers = append(leftovers, half...)

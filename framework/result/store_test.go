@@ -126,7 +126,7 @@ func TestLockIsExclusiveAndCleans(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := s.MapsPath(r.Key)
-	leftovers := []string{s.MapsPath("sha256:00ff"), filepath.Join(dir, "work", "x", "maps.npy"), filepath.Join(dir, "cells", "a.json.tmp123")}
+	leftovers := []string{s.MapsPath("sha256:00ff"), filepath.Join(dir, "scratch", "x", "maps.npy"), filepath.Join(dir, "cells", "a.json.tmp123")}
 	for _, path := range append(leftovers, kept) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			t.Fatal(err)
