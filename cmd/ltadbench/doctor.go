@@ -70,7 +70,7 @@ func (a *app) doctorCache() (fatal bool) {
 		a.problem("disk", err, "")
 		return false
 	}
-	free := int64(fs.Bavail) * fs.Bsize
+	free := int64(fs.Bavail) * int64(fs.Bsize)
 	if free < wantDisk {
 		a.problem("disk", fmt.Errorf("%.1f GB free at the cache; the features of a large dataset need a few", gb(free)),
 			fmt.Sprintf("free some space, or export %s=DIRECTORY on a larger disk", home.CacheEnv))

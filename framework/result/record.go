@@ -146,6 +146,7 @@ type Run struct {
 	Seconds  map[string]float64 `json:"seconds"` // by phase; "total" is the cell's wall time
 	Memory   map[string]int64   `json:"peak_memory_bytes,omitempty"`
 	Device   string             `json:"device"`
+	Features string             `json:"features,omitempty"` // what computed the features
 	Threads  int                `json:"threads"`
 	Command  []string           `json:"command"` // how the plugin was started
 	Rescored bool               `json:"rescored,omitempty"`

@@ -116,7 +116,9 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	var stored *encoder.Stored
 	if err := a.phase("features", func() (err error) {
-		stored, err = a.features.get(ctx, a.Plan, a.Planned)
+		if stored, err = a.features.get(ctx, a.Plan, a.Planned); err == nil {
+			a.record.Run.Features = stored.Made
+		}
 		return err
 	}); err != nil {
 		return err
