@@ -27,6 +27,9 @@ func pluginPath() []string {
 	return append(filepath.SplitList(os.Getenv(pluginPathEnv)), filepath.SplitList(os.Getenv("PATH"))...)
 }
 
+// builtinConfig stands for the path of the configuration in this program.
+const builtinConfig = "(built-in bench.yaml)"
+
 // load reads the configuration: that of --config, else bench.yaml here, else the
 // one in this program.
 func (a *app) load() (*config.Bench, error) {
@@ -56,7 +59,7 @@ func (a *app) load() (*config.Bench, error) {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && a.configPath == "":
-		path, text, known.Dir = "(default bench.yaml)", ltadbench.DefaultConfig, here
+		path, text, known.Dir = builtinConfig, ltadbench.DefaultConfig, here
 	case err != nil:
 		return nil, fault.New(fault.Config, "%w", err).WithHint("name a configuration with -c FILE")
 	default:
@@ -75,6 +78,19 @@ func (a *app) store(b *config.Bench) *result.Store {
 	return result.Open(b.Output.Results)
 }
 
+// configName names the configuration in the index of results: by its absolute path,
+// so that configurations that share a results directory keep their tables apart.
+func configName(b *config.Bench) (string, error) {
+	if b.File == builtinConfig {
+		return b.File, nil
+	}
+	path, err := filepath.Abs(b.File)
+	if err != nil {
+		return "", fault.New(fault.System, "%w", err)
+	}
+	return path, nil
+}
+
 // setup is what the runner needs, for the cells that pass the filters.
 func (a *app) setup(b *config.Bench, only []string, device string) (runner.Setup, error) {
 	cells, err := b.Filter(only)
@@ -89,8 +105,12 @@ func (a *app) setup(b *config.Bench, only []string, device string) (runner.Setup
 	if err != nil {
 		return runner.Setup{}, err
 	}
+	name, err := configName(b)
+	if err != nil {
+		return runner.Setup{}, err
+	}
 	return runner.Setup{
-		Bench: b, Cells: cells, Store: a.store(b), CacheDir: cache,
+		Bench: b, Config: name, Cells: cells, Store: a.store(b), CacheDir: cache,
 		Builtin: plugins.Builtin(), PluginPath: pluginPath(), PackPath: packs,
 		Device: device, Threads: runtime.GOMAXPROCS(0), Library: ort.Options{Path: a.library},
 		Show: a.console, Log: a.log,

@@ -200,7 +200,11 @@ JSON hold the numbers as fractions of 1 with all their digits.`,
 				return err
 			}
 			store := a.store(b)
-			index, err := store.Index()
+			name, err := configName(b)
+			if err != nil {
+				return err
+			}
+			index, err := store.Index(name)
 			if err != nil {
 				return err
 			}
@@ -257,9 +261,6 @@ ones. Needs the dataset's masks; runs no method and no encoder.`,
 			}
 			s, err := a.setup(b, only, b.Run.Device)
 			if err != nil {
-				return err
-			}
-			if _, err := s.Store.Index(); err != nil {
 				return err
 			}
 			unlock, err := s.Store.Lock()

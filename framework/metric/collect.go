@@ -31,8 +31,8 @@ type collector struct {
 	spareN []uint32
 }
 
-// newCollector starts the first round, with little memory: few classes have so many
-// anomalous pixels that they need their budget.
+// newCollector starts the first round, with little memory; a class that needs more
+// gets its whole budget at once, which is touched only as far as it fills.
 func newCollector(budget int) *collector {
 	return &collector{ceiling: 1 << 32, budget: budget, pairs: make([]uint64, 0, min(budget, 16*batch)+1)}
 }
@@ -60,6 +60,9 @@ func (c *collector) add(pairs []uint64) {
 	if c.floor.Load() > 0 {
 		// The floor may have risen since the worker asked.
 		pairs = slices.DeleteFunc(pairs, func(p uint64) bool { return !c.wants(keyOf(p)) })
+	}
+	if len(c.pairs)+len(pairs) > cap(c.pairs) {
+		c.pairs = append(make([]uint64, 0, c.budget+1), c.pairs...)
 	}
 	c.pairs = append(c.pairs, pairs...)
 }

@@ -2,6 +2,7 @@ package result
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ import (
 //	logs/KEY.log     what its plugin logged
 //	splits/NAME.txt  the manifests of the splits that were used
 //	scratch/         of the cells that are running
-//	index.json       the cells of the last run of each configuration
+//	index/NAME.json  the cells of the last run of each configuration
 //
 // Files appear whole (written beside, then renamed), the record last: a cell
 // without its record has not happened. Reading needs no lock; one process at a
@@ -66,7 +67,7 @@ func (s *Store) WorkDir(key ad.Digest) string {
 // unlock is called. Another process that holds it is an error. Scratch of a run
 // that was killed is removed.
 func (s *Store) Lock() (unlock func(), err error) {
-	for _, sub := range []string{"cells", "maps", "logs", "splits", "scratch"} {
+	for _, sub := range []string{"cells", "maps", "logs", "splits", "scratch", "index"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o777); err != nil {
 			return nil, fault.New(fault.System, "cannot make the results directory: %w", err).
 				WithHint("choose another place with --results DIR or output.results in bench.yaml")
@@ -159,7 +160,7 @@ func (s *Store) Put(r *Record) error { return writeJSON(s.cellPath(r.Key), r) }
 // Index lists the cells of a configuration's last run.
 type Index struct {
 	Schema int     `json:"schema"`
-	Config string  `json:"config"` // the configuration's path or "(default)"
+	Config string  `json:"config"` // its file's absolute path, or another name for it
 	Cells  []Entry `json:"cells"`
 }
 
@@ -169,20 +170,25 @@ type Entry struct {
 	Key  ad.Digest `json:"key"`
 }
 
-func (s *Store) indexPath() string { return filepath.Join(s.dir, "index.json") }
-
-// PutIndex records which cells the run consists of.
-func (s *Store) PutIndex(ix Index) error {
-	ix.Schema = Schema
-	return writeJSON(s.indexPath(), ix)
+func (s *Store) indexPath(config string) string {
+	sum := sha256.Sum256([]byte(config))
+	base := strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
+	return filepath.Join(s.dir, "index", fmt.Sprintf("%s-%x.json", base, sum[:4]))
 }
 
-// Index reads the cells of the last run.
-func (s *Store) Index() (Index, error) {
-	text, err := os.ReadFile(s.indexPath())
+// PutIndex records which cells the run of a configuration consists of.
+func (s *Store) PutIndex(ix Index) error {
+	ix.Schema = Schema
+	return writeJSON(s.indexPath(ix.Config), ix)
+}
+
+// Index reads the cells of the configuration's last run.
+func (s *Store) Index(config string) (Index, error) {
+	path := s.indexPath(config)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Index{}, fault.New(fault.Data, "%s: no results here yet", s.dir).
-			WithHint("run `ltadbench run`, or name the place of the results with --results DIR")
+		return Index{}, fault.New(fault.Data, "%s: no results of %s here yet", s.dir, config).
+			WithHint("run `ltadbench run` with this configuration, or name the place of the results with --results DIR")
 	}
 	var ix Index
 	if err == nil {
@@ -191,10 +197,29 @@ func (s *Store) Index() (Index, error) {
 		}
 	}
 	if err != nil {
-		return Index{}, fault.New(fault.Data, "%s: %w", s.indexPath(), err).
+		return Index{}, fault.New(fault.Data, "%s: %w", path, err).
 			WithHint("run `ltadbench run`; it finds the finished cells and writes the index again")
 	}
 	return ix, nil
+}
+
+// Earlier gives the keys that a cell of this name had in the last run of any
+// configuration. Indexes that cannot be read are passed over.
+func (s *Store) Earlier(cell Cell) []ad.Digest {
+	var keys []ad.Digest
+	files, _ := filepath.Glob(filepath.Join(s.dir, "index", "*.json"))
+	for _, f := range files {
+		var ix Index
+		if text, err := os.ReadFile(f); err != nil || json.Unmarshal(text, &ix) != nil || ix.Schema != Schema {
+			continue
+		}
+		for _, e := range ix.Cells {
+			if e.Cell == cell {
+				keys = append(keys, e.Key)
+			}
+		}
+	}
+	return keys
 }
 
 // WriteFile writes a file of the store whole or not at all.

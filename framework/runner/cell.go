@@ -38,11 +38,10 @@ type attempt struct {
 func (p *Plan) compute(ctx context.Context, c *Planned) (*result.Record, error) {
 	begun := time.Now()
 	a := &attempt{Plan: p, Planned: c, work: p.Store.WorkDir(c.Key), record: p.newRecord(c), task: p.Show.Start(c.Cell.String())}
+	defer os.RemoveAll(a.work)
 	err := a.run(ctx)
-	os.RemoveAll(a.work)
 	if ctx.Err() != nil {
 		a.task.End("")
-		os.Remove(p.Store.MapsPath(c.Key))
 		return nil, ctx.Err()
 	}
 	r := a.record
@@ -51,6 +50,13 @@ func (p *Plan) compute(ctx context.Context, c *Planned) (*result.Record, error) 
 		r = p.failed(c, r.Run, err)
 		os.Remove(p.Store.MapsPath(c.Key))
 	}
+	if r.Maps != nil && r.Maps.Kept {
+		// Only now: an earlier result of this cell keeps its maps until this one is whole.
+		if err := os.Rename(a.mapsPath(), p.Store.MapsPath(c.Key)); err != nil {
+			a.task.End("")
+			return nil, fault.New(fault.System, "%w", err)
+		}
+	}
 	if err := p.Store.Put(r); err != nil {
 		a.task.End("")
 		return nil, err
@@ -58,6 +64,9 @@ func (p *Plan) compute(ctx context.Context, c *Planned) (*result.Record, error) 
 	a.task.End(summary(r))
 	return r, nil
 }
+
+// mapsPath is where the maps are until the cell is done.
+func (a *attempt) mapsPath() string { return filepath.Join(a.work, "ordered.npy") }
 
 // summary is a line about a finished cell; of a failed one also what to do, and the
 // end of its log.
@@ -254,17 +263,13 @@ func (a *attempt) score(ctx context.Context, answers host.Answers, test []ad.Sam
 	a.record.Classes = a.classes()
 	s := &scoring{protocol: a.protocol, workers: a.Threads}
 	if answers.Maps != "" {
-		path := a.Store.MapsPath(a.Key)
 		kept := int64(len(ordered)*answers.H*answers.W*4) <= a.Bench.Output.KeepMaps
-		if !kept {
-			path = filepath.Join(a.work, "ordered.npy")
-		}
-		digest, err := reorder(ctx, answers, path, func(i int) int { return place[ordered[i].ID] })
+		digest, err := reorder(ctx, answers, a.mapsPath(), func(i int) int { return place[ordered[i].ID] })
 		if err != nil {
 			return err
 		}
 		a.record.Maps = &result.Maps{Shape: []int{len(ordered), answers.H, answers.W}, Digest: digest, Kept: kept}
-		if s.maps, err = tensors.OpenReader(path); err != nil {
+		if s.maps, err = tensors.OpenReader(a.mapsPath()); err != nil {
 			return fault.New(fault.System, "%w", err)
 		}
 		defer s.maps.Close()

@@ -26,6 +26,7 @@ import (
 // Setup is what a plan is made from.
 type Setup struct {
 	Bench    *config.Bench
+	Config   string        // what names the configuration in the store's index
 	Cells    []config.Cell // of Bench: all or some
 	Store    *result.Store
 	CacheDir string
@@ -74,7 +75,7 @@ type Plan struct {
 	features features
 	machine  result.Machine
 	truths   truths
-	previous map[result.Cell]*result.Record // of the index, before this run
+	earlier  map[ad.Digest][]ad.Digest // keys that a pending cell's name had before, by its key
 	fetch    func() (ort.Library, error)
 }
 

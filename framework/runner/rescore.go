@@ -43,40 +43,30 @@ func (p *Plan) truth(ctx context.Context, d *dataset) (*truth, error) {
 
 // Rescore computes the metrics of stored results again, from their maps and under
 // the protocol of the configuration, and stores them as results of that protocol.
-// No method runs. Failed cells, and cells whose maps were not kept, are left out
+// No method runs. The results are those of the configuration's last run; or, if it
+// has never run, those of other configurations that differ from its cells in the
+// protocol alone. Failed cells, and cells whose maps were not kept, are left out
 // and named in the warnings. The caller holds the store's lock.
 func Rescore(ctx context.Context, s Setup) (entries []result.Entry, warnings []string, err error) {
-	p := &Plan{Setup: s, machine: ThisMachine("")}
-	defer p.truths.close()
+	p := &Plan{Setup: s}
 	if p.protocol, err = Protocol(s.Bench); err != nil {
 		return nil, nil, err
 	}
-	index, err := s.Store.Index()
+	p.machine = ThisMachine("")
+	defer p.truths.close()
+	olds, warnings, err := p.olds(ctx)
 	if err != nil {
 		return nil, nil, err
-	}
-	wanted := map[result.Cell]config.Cell{}
-	for _, c := range s.Cells {
-		wanted[CellOf(c)] = c
 	}
 	opened := map[ad.DatasetName]*dataset{}
 	task := s.Show.Start("rescore")
 	defer task.End("")
-	for i, e := range index.Cells {
-		c, ok := wanted[e.Cell]
-		if !ok {
-			continue
-		}
-		task.Update(float64(i), float64(len(index.Cells)), e.Cell.String())
-		old, err := s.Store.Get(e.Key)
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case old == nil:
-			warnings = append(warnings, e.Cell.String()+" has no result yet")
-			continue
-		case old.Status == result.Failed:
-			warnings = append(warnings, e.Cell.String()+" failed")
+	done := map[result.Cell]ad.Digest{}
+	for i, c := range s.Cells {
+		cell := CellOf(c)
+		task.Update(float64(i), float64(len(s.Cells)), cell.String())
+		old := olds[cell]
+		if old == nil {
 			continue
 		}
 		d, err := get(opened, c.Dataset.Name, func() (*dataset, error) { return p.openDataset(ctx, c.Dataset) })
@@ -85,23 +75,64 @@ func Rescore(ctx context.Context, s Setup) (entries []result.Entry, warnings []s
 		}
 		if d.fingerprint.Digest != old.Inputs.Dataset {
 			return nil, nil, fault.New(fault.NotComparable, "%s: the dataset has changed since: its fingerprint was %s and is %s",
-				e.Cell, old.Inputs.Dataset, d.fingerprint.Digest).WithHint("restore the data, or run the benchmark again")
+				cell, old.Inputs.Dataset, d.fingerprint.Digest).WithHint("restore the data, or run the benchmark again")
 		}
 		r, err := p.rescore(ctx, old, d, p.protocol)
 		if errors.Is(err, errNoMaps) {
-			warnings = append(warnings, e.Cell.String()+": "+err.Error())
+			warnings = append(warnings, cell.String()+": "+err.Error())
 			continue
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		index.Cells[i].Key = r.Key
-		entries = append(entries, index.Cells[i])
+		done[cell] = r.Key
+		entries = append(entries, result.Entry{Cell: cell, Key: r.Key})
 	}
 	if len(entries) == 0 {
 		return nil, warnings, nil
 	}
-	return entries, warnings, s.Store.PutIndex(index)
+	return entries, warnings, p.putIndex(done)
+}
+
+// olds finds the results to score again.
+func (p *Plan) olds(ctx context.Context) (olds map[result.Cell]*result.Record, warnings []string, err error) {
+	olds = map[result.Cell]*result.Record{}
+	index, err := p.Store.Index(p.Config)
+	if err != nil {
+		plan, err := NewPlan(ctx, p.Setup)
+		if err != nil {
+			return nil, nil, err
+		}
+		plan.remember()
+		for _, c := range plan.Cells {
+			if olds[c.Cell] = c.Record; c.State == Pending {
+				olds[c.Cell] = plan.donor(c)
+			}
+			if olds[c.Cell] == nil {
+				warnings = append(warnings, c.Cell.String()+" has no result that differs in the protocol alone")
+			}
+		}
+	}
+	keys := map[result.Cell]ad.Digest{}
+	for _, e := range index.Cells {
+		keys[e.Cell] = e.Key
+	}
+	for _, c := range p.Setup.Cells {
+		cell := CellOf(c)
+		if key := keys[cell]; key != "" {
+			if olds[cell], err = p.Store.Get(key); err != nil {
+				return nil, nil, err
+			}
+			if olds[cell] == nil {
+				warnings = append(warnings, cell.String()+" has no result yet")
+			}
+		}
+		if old := olds[cell]; old != nil && old.Status == result.Failed {
+			warnings = append(warnings, cell.String()+" failed")
+			olds[cell] = nil
+		}
+	}
+	return olds, warnings, nil
 }
 
 var errNoMaps = errors.New("its maps are not kept; run the cell again to score it by another protocol")

@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -35,6 +36,7 @@ func (p *Plan) Run(ctx context.Context, o Order) error {
 			todo = append(todo, c)
 		}
 	}
+	p.remember()
 	if err := p.keep(); err != nil || len(todo) == 0 {
 		return err
 	}
@@ -79,9 +81,15 @@ func (p *Plan) Run(ctx context.Context, o Order) error {
 func (p *Plan) finish(ctx context.Context, c *Planned, o Order) (*result.Record, error) {
 	if !o.Fresh && c.State == Pending {
 		if old := p.donor(c); old != nil {
+			task := p.Show.Start(c.Cell.String())
 			r, err := p.rescore(ctx, old, c.dataset, p.protocol)
-			if err == nil || ctx.Err() != nil {
-				return r, err
+			if err == nil {
+				task.End("scored again from stored maps")
+				return r, nil
+			}
+			task.End("")
+			if ctx.Err() != nil {
+				return nil, err
 			}
 			p.Log.Warn("stored maps cannot be scored again; the method runs", "cell", c.Cell, "cause", err)
 		}
@@ -89,18 +97,31 @@ func (p *Plan) finish(ctx context.Context, c *Planned, o Order) (*result.Record,
 	return p.compute(ctx, c)
 }
 
-// donor is an earlier result of the cell under another protocol, with its maps.
+// donor is an earlier result, of any configuration, that differs from the cell in
+// the protocol alone and has its maps; nil if there is none.
 func (p *Plan) donor(c *Planned) *result.Record {
-	old := p.previous[c.Cell]
-	if old == nil || old.Status != result.Done || old.Maps == nil || !old.Maps.Kept {
-		return nil
+	for _, key := range p.earlier[c.Key] {
+		old, err := p.Store.Get(key)
+		if err != nil || old == nil || old.Status != result.Done || old.Maps == nil || !old.Maps.Kept {
+			continue
+		}
+		in := old.Inputs
+		in.Protocol = p.protocol
+		if in.Key() == c.Key {
+			return old
+		}
 	}
-	in := old.Inputs
-	in.Protocol = p.protocol
-	if in.Key() != c.Key {
-		return nil
+	return nil
+}
+
+// remember notes the earlier results of pending cells, before the index changes.
+func (p *Plan) remember() {
+	p.earlier = map[ad.Digest][]ad.Digest{}
+	for _, c := range p.Cells {
+		if c.State == Pending {
+			p.earlier[c.Key] = p.Store.Earlier(c.Cell)
+		}
 	}
-	return old
 }
 
 // keep stores what a person may want to read beside the records: the splits'
@@ -117,28 +138,26 @@ func (p *Plan) keep() error {
 			return err
 		}
 	}
-	return p.putIndex()
+	now := map[result.Cell]ad.Digest{}
+	for _, c := range p.Cells {
+		now[c.Cell] = c.Key
+	}
+	return p.putIndex(now)
 }
 
-// putIndex lists the cells of the whole configuration: those of this plan, and the
-// others as the index has them.
-func (p *Plan) putIndex() error {
-	old, err := p.Store.Index()
+// putIndex lists the cells of the whole configuration: those that have their keys
+// now, and the others as the index has them.
+func (p *Plan) putIndex(now map[result.Cell]ad.Digest) error {
+	old, err := p.Store.Index(p.Config)
 	if err != nil {
 		old = result.Index{} // none, or one that cannot be used
 	}
-	p.previous = map[result.Cell]*result.Record{}
 	keys := map[result.Cell]ad.Digest{}
 	for _, e := range old.Cells {
 		keys[e.Cell] = e.Key
-		if r, err := p.Store.Get(e.Key); err == nil && r != nil {
-			p.previous[e.Cell] = r
-		}
 	}
-	for _, c := range p.Cells {
-		keys[c.Cell] = c.Key
-	}
-	ix := result.Index{Config: p.Bench.File}
+	maps.Copy(keys, now)
+	ix := result.Index{Config: p.Config}
 	for _, c := range p.Bench.Expand() {
 		cell := CellOf(c)
 		if key := keys[cell]; key != "" {
