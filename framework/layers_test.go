@@ -59,6 +59,8 @@ var homes = map[string]string{
 	"github.com/spf13/cobra":                 "cmd/ltadbench",
 	"github.com/vbauerster/mpb":              "cmd/ltadbench",
 	"github.com/santhosh-tekuri/jsonschema/": "framework/host",
+	"github.com/agnivade/levenshtein":        "framework/fault",
+	"gonum.org/v1/gonum":                     "plugins",
 }
 
 func TestImportsGoDownward(t *testing.T) {

@@ -142,9 +142,13 @@ func (p *Plan) rescore(ctx context.Context, old *result.Record, d *dataset, prot
 	begun := time.Now()
 	r := *old
 	r.Inputs.Protocol = protocol
-	r.Key = r.Inputs.Key()
+	if r.Key = r.Inputs.Key(); r.Key == old.Key {
+		return old, nil // the protocol that it has
+	}
 	r.Samples, r.Classes = slices.Clone(old.Samples), slices.Clone(old.Classes)
-	r.Run.Rescored, r.Run.Machine, r.Run.Started = true, p.machine, begun.UTC().Truncate(time.Second)
+	r.Run.Rescored, r.Run.Started = true, begun.UTC().Truncate(time.Second)
+	r.Run.Machine = p.machine
+	r.Run.Machine.ONNXRuntime = old.Run.Machine.ONNXRuntime
 	r.Run.Seconds = maps.Clone(old.Run.Seconds)
 	s := &scoring{protocol: protocol, workers: p.Threads}
 	if old.Maps != nil {
