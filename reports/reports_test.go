@@ -31,7 +31,7 @@ func record(c result.Cell, det, seg float64) reports.Entry {
 	}
 	in := result.Inputs{Schema: 1, Dataset: "sha256:aabbccddeeff00112233", Split: "sha256:5511", Seed: c.Seed,
 		Protocol: metric.DefaultProtocol()}
-	return reports.Entry{Cell: c, Record: &result.Record{Cell: c, Inputs: in, Status: result.Done, Means: means}}
+	return reports.Entry{Cell: c, Record: &result.Record{Cell: c, Inputs: in, Status: result.Done, Means: means, Maps: &result.Maps{}}}
 }
 
 func cell(split string, method ad.MethodName, seed uint64) result.Cell {

@@ -202,7 +202,11 @@ func (b *Block) value(entries []Entry, m ad.Metric, g ad.Group) Value {
 			mean := e.Record.Means[g][m]
 			if mean.Value == nil {
 				v.State = cmp.Or(v.State, "undefined")
-				v.note(b, fmt.Sprintf("%s: %s is defined for no class", e.Cell, m))
+				if strings.HasPrefix(string(m), "pixel_") && e.Record.Maps == nil {
+					v.note(b, fmt.Sprintf("%s gives no anomaly maps", e.Cell.Method))
+				} else {
+					v.note(b, fmt.Sprintf("%s of %s on %s is defined for no class of these", m, e.Cell.Method, e.Cell.Split))
+				}
 				continue
 			}
 			if mean.Classes < mean.Of {

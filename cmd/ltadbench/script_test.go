@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"ltadbench":               main,
 		"ltadbench-method-faulty": func() { plugin.Serve(faulty{}) },
+		"ltadbench-method-looker": func() { plugin.Serve(looker{}) },
 	})
 }
 
@@ -184,6 +185,32 @@ func (faulty) Predict(_ context.Context, test plugin.Samples, emit func(int, plu
 			value = float32(math.NaN())
 		}
 		if err := emit(i, plugin.Prediction{Map: []float32{value, 1, 2, 3}, H: 2, W: 2}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// looker is a third-party method on images that gives an image score and no map: how
+// far the image's mean brightness is from 128.
+type looker struct{ plugin.Base }
+
+func (looker) Describe() plugin.Info {
+	return plugin.Info{
+		Name: "looker", Version: "1", Summary: "looks at brightness", Needs: []plugin.Input{plugin.Images}, Scores: true,
+		Deterministic: true, Options: plugin.Schema(struct{}{}),
+	}
+}
+
+func (looker) Fit(context.Context, plugin.Session, plugin.Samples) error { return nil }
+
+func (looker) Predict(_ context.Context, test plugin.Samples, emit func(int, plugin.Prediction) error) error {
+	for i := range test.Len() {
+		sum := 0.0
+		for _, v := range test.Image(i) {
+			sum += float64(v)
+		}
+		if err := emit(i, plugin.Prediction{Score: float32(math.Abs(sum/float64(len(test.Image(i))) - 128))}); err != nil {
 			return err
 		}
 	}
