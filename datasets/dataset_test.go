@@ -164,6 +164,14 @@ z/test/bad/1.png z test anomalous defective 1 z/gt/1.png
 z/test/good/1.png z test normal good 0 
 z/train/good/2.png z train normal good 0 
 `},
+		{"JSON lines of Windows", kindFolder, `{"train_list": "train.json", "test_list": "test.json"}`,
+			with(jsonFiles, "train.json", strings.ReplaceAll(jsonFiles["train.json"], "/", `\\`), "test.json", strings.ReplaceAll(jsonFiles["test.json"], "/", `\\`)), "z, a", `
+a/test/bad/1.png a test anomalous defective 2 
+a/train/good/1.png a train normal good 0 
+z/test/bad/1.png z test anomalous defective 1 z/gt/1.png
+z/test/good/1.png z test normal good 0 
+z/train/good/2.png z train normal good 0 
+`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := write(t, c.files)
@@ -226,6 +234,13 @@ func TestOpenExplains(t *testing.T) {
 		{"dagm image not there", kindDAGM, `{"classes": ["Class2"]}`, with(dagmFiles, "Class2/Test/0001.PNG", ""), "", []string{"0001.PNG: named by line 2"}},
 		{"dagm bad list", kindDAGM, `{"classes": ["Class2"]}`, with(dagmFiles, "Class2/Test/Label/Labels.txt", "1\n0001\t7\t0001.PNG\t0\t0"), "",
 			[]string{`Class2/Test/Label/Labels.txt: line 2: flag is "7"`}},
+		{"two images of one mask", kindMVTec, all, with(mvtecFiles, "bottle/test/broken/000.jpg", "#9"), "",
+			[]string{"bottle/test/broken/000.png: its mask bottle/ground_truth/broken/000_mask.png is that of bottle/test/broken/000.jpg, too"}},
+		{"good in capitals", kindFolder, "", map[string]string{"a/train/good/1.png": "#1", "a/test/Good/1.png": "#2", "a/test/bad/1.png": "#3"}, "",
+			[]string{"a/test/Good: normal images are expected", "rename it to good"}},
+		{"absolute path", kindFolder, list, with(jsonFiles, "test.json", `{"filename": "C:\\data\\1.png", "label": 0, "clsname": "z"}`), "", []string{"test.json:1:", "is absolute"}},
+		{"no label", kindFolder, list, with(jsonFiles, "test.json", `{"filename": "z/test/good/1.png", "clsname": "z"}`), "", []string{"test.json:1:", `no "label"`}},
+		{"no file name", kindFolder, list, with(jsonFiles, "test.json", `{"label": 0, "clsname": "z"}`), "", []string{"test.json:1:", "filename: it is missing"}},
 		{"no list", kindFolder, list, mvtecFiles, "", []string{"train.json", "relative to the root"}},
 		{"list of another root", kindFolder, list, map[string]string{"train.json": jsonFiles["train.json"], "test.json": jsonFiles["test.json"],
 			"images/z/train/good/2.png": "#1"}, "", []string{"named by line 1 of train.json", "did you mean root:", "images?"}},

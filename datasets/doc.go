@@ -28,7 +28,9 @@
 //     (ad.TruthUnknown); one with it must have a mask for each defective image.
 //   - Masks are NAME_mask.EXT or NAME.EXT for the image NAME in all MVTec-like
 //     layouts.
+//   - Lists made on Windows, with backslashes and no slash, are read like others.
 //   - Files and directories whose names begin with a dot are ignored (archives
 //     made on a Mac hold "._000.png" beside 000.png), and so are files that are no
-//     images.
+//     images. Images in MVTec's layout that are deeper or less deep than they should
+//     be are not read, and Check reports them.
 package datasets

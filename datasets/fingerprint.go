@@ -33,9 +33,10 @@ type Fingerprint struct {
 }
 
 // Fingerprint hashes the images and masks of the dataset, in parallel. Digests are
-// kept in the cache directory and taken from there for files whose size and
-// modification time are as they were. Cancelling ctx stops it; what was hashed until
-// then is kept.
+// kept in the cache directory and taken from there for files whose size, modification
+// time and, on Linux, change time are as they were: the modification time alone
+// misses a file that was moved, restored or copied with its time over one of the
+// same size. Cancelling ctx stops it; what was hashed until then is kept.
 func (d *Dataset) Fingerprint(ctx context.Context, env Env) (*Fingerprint, error) {
 	files := d.files()
 	known := openDigests(env.CacheDir, d.Root)
@@ -84,6 +85,7 @@ func digestOf(sum []byte) ad.Digest { return ad.Digest("sha256:" + hex.EncodeToS
 type knownDigest struct {
 	Size   int64     `json:"size"`
 	MTime  int64     `json:"mtime_ns"`
+	CTime  int64     `json:"ctime_ns"`
 	Digest ad.Digest `json:"digest"`
 }
 
@@ -115,16 +117,16 @@ func openDigests(cacheDir, root string) *digests {
 const settled = 2 * time.Second
 
 func (d *digests) digest(name, file string) (ad.Digest, error) {
-	now := time.Now()
+	start := time.Now()
 	info, err := os.Stat(file)
 	if err != nil {
 		return "", fault.New(fault.Data, "%w", err)
 	}
-	size, mtime := info.Size(), info.ModTime().UnixNano()
+	now := knownDigest{Size: info.Size(), MTime: info.ModTime().UnixNano(), CTime: changeTime(info)}
 	d.mu.Lock()
 	k, ok := d.known[name]
 	d.mu.Unlock()
-	if ok && k.Size == size && k.MTime == mtime && len(k.Digest) == len("sha256:")+2*sha256.Size {
+	if now.Digest = k.Digest; ok && k == now && len(k.Digest) == len("sha256:")+2*sha256.Size {
 		return k.Digest, nil
 	}
 	f, err := os.Open(file)
@@ -137,16 +139,16 @@ func (d *digests) digest(name, file string) (ad.Digest, error) {
 	if err != nil {
 		return "", fault.New(fault.Data, "%w", err)
 	}
-	if n != size {
+	if n != now.Size {
 		return "", fault.New(fault.Data, "%s: changed while it was read", file)
 	}
-	digest := digestOf(h.Sum(nil))
-	if now.Sub(info.ModTime()) > settled {
+	now.Digest = digestOf(h.Sum(nil))
+	if start.Sub(info.ModTime()) > settled {
 		d.mu.Lock()
-		d.known[name], d.added = knownDigest{size, mtime, digest}, true
+		d.known[name], d.added = now, true
 		d.mu.Unlock()
 	}
-	return digest, nil
+	return now.Digest, nil
 }
 
 // save writes the known digests, if there are new ones, all at once.

@@ -152,11 +152,13 @@ func parseLines(name string, r io.Reader) ([]jsonEntry, error) {
 			if row.defect == "" || row.defect == "good" {
 				row.defect = "defective" // UniAD's own name for it
 			}
+		case "":
+			return nil, bad(`no "label", want 0 (normal) or 1 (anomalous)`)
 		default:
-			return nil, bad("label is %q, want 0 or 1", v.Label)
+			return nil, bad("label is %s, want 0 or 1", v.Label)
 		}
 		if row.class == "" {
-			parts := strings.Split(v.Filename, "/")
+			parts := strings.Split(slashes(v.Filename), "/")
 			if len(parts) < 4 || parts[len(parts)-4] == "" {
 				return nil, bad("no clsname, and filename %q has no fourth component from its end to stand for it", v.Filename)
 			}

@@ -19,6 +19,7 @@ const (
 	FileMissing     ProblemKind = "file-missing"     // named by a list, and not there
 	FileUnlisted    ProblemKind = "file-unlisted"    // there, and not in the list that gives its label
 	FileUnsupported ProblemKind = "file-unsupported" // an image of a type that is not read
+	FileIgnored     ProblemKind = "file-ignored"     // an image where the layout has none
 	Unreadable      ProblemKind = "unreadable"       // cannot be read, or is damaged
 	LabelConflict   ProblemKind = "label-conflict"   // two sources disagree about an image
 	MaskMissing     ProblemKind = "mask-missing"     // of a defective image

@@ -144,11 +144,11 @@ func parseVisA(name string, r io.Reader) ([]visaEntry, error) {
 			return nil, fault.New(fault.Data, `label is %q, want "normal" or "anomaly"`, cell(2)).At(at(line))
 		}
 		if row.image, err = localPath(row.image); err != nil {
-			return nil, fault.New(fault.Data, "image %w", err).At(at(line))
+			return nil, fault.New(fault.Data, "image: %w", err).At(at(line))
 		}
 		if row.mask != "" {
 			if row.mask, err = localPath(row.mask); err != nil {
-				return nil, fault.New(fault.Data, "mask %w", err).At(at(line))
+				return nil, fault.New(fault.Data, "mask: %w", err).At(at(line))
 			}
 		}
 		if before, twice := seen[row.image]; twice {
@@ -160,11 +160,24 @@ func parseVisA(name string, r io.Reader) ([]visaEntry, error) {
 	return rows, nil
 }
 
-// localPath cleans a slash-separated path, which must stay below the root.
+// localPath cleans the path of a list, which must stay below the root. Lists made on
+// Windows have backslashes and no slash.
 func localPath(name string) (string, error) {
-	clean := path.Clean(name)
-	if name == "" || clean == "." || clean == ".." || path.IsAbs(clean) || strings.HasPrefix(clean, "../") || strings.ContainsAny(clean, "\x00") {
+	clean := path.Clean(slashes(name))
+	switch {
+	case name == "":
+		return "", errors.New("it is missing")
+	case path.IsAbs(clean) || len(clean) > 2 && clean[1:3] == ":/":
+		return "", fmt.Errorf("path %q is absolute, want one relative to the root", name)
+	case clean == "." || clean == ".." || strings.HasPrefix(clean, "../") || strings.ContainsAny(clean, "\x00"):
 		return "", fmt.Errorf("path %q is not below the root", name)
 	}
 	return clean, nil
+}
+
+func slashes(name string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	return strings.ReplaceAll(name, `\`, "/")
 }

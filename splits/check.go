@@ -19,6 +19,8 @@ const (
 	FileGone   ProblemKind = "file-gone"   // the dataset lacks an image of the split
 	FileUnfit  ProblemKind = "file-unfit"  // no normal training image
 	FileMoved  ProblemKind = "file-moved"  // an image of another class
+	OtherOrder ProblemKind = "order"       // a class at another rank than the spec gives it
+	OtherDraw  ProblemKind = "draw"        // other images than the seed draws
 )
 
 // Problem is one difference between a manifest and a dataset.
@@ -41,7 +43,10 @@ func (p Problem) String() string {
 
 // Check compares a manifest with the dataset on disk and lists every difference:
 // the fingerprint first (unless d has none), then by class in the manifest's
-// order. The name of the dataset is a matter of taste and not compared. With no
+// order. If nothing of that differs, the split is drawn again and compared, so that
+// a manifest whose seed, order or files were changed by hand does not pass for the
+// split that it says it is. The name of the dataset is a matter of taste and not
+// compared. With no
 // problem but OtherData the split's own images are all there, and something else
 // differs: the test set, or what is in the files. The error is about d alone.
 func Check(m *Manifest, d Dataset) ([]Problem, error) {
@@ -75,6 +80,22 @@ func Check(m *Manifest, d Dataset) ([]Problem, error) {
 	for _, c := range d.Classes {
 		if m.Group(c) == "" {
 			report(ClassNew, c, "", "not in the split")
+		}
+	}
+	if m.Spec.Type == External || slices.ContainsFunc(problems, func(p Problem) bool { return p.Kind != OtherData }) {
+		return problems, nil
+	}
+	d.Digest = m.Fingerprint
+	again, err := Make(d, m.Spec)
+	if err != nil {
+		return nil, err
+	}
+	for rank, c := range m.Classes {
+		switch want := again.Classes[rank]; {
+		case c.Name != want.Name:
+			report(OtherOrder, c.Name, "", "at rank %d, where the order by %s has class %q", rank+1, m.Spec.Order.By, want.Name)
+		case !slices.Equal(c.Files, want.Files):
+			report(OtherDraw, c.Name, "", "not the images that seed %d draws", m.Spec.Seed)
 		}
 	}
 	return problems, nil

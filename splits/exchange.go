@@ -140,6 +140,9 @@ func (in *importer) jsonLine(line string) {
 // add notes one listed image; ok says that it can be trained on.
 func (in *importer) add(name string) (id ad.SampleID, ok bool) {
 	id = ad.SampleID(path.Clean(name))
+	if _, ok := in.pool.samples[id]; !ok && !strings.Contains(name, "/") { // a list made on Windows
+		id = ad.SampleID(path.Clean(strings.ReplaceAll(name, `\`, "/")))
+	}
 	if kind, why := in.pool.unfit(id); kind != "" {
 		hint := ""
 		if kind == FileGone && len(in.errs) < maxReported {

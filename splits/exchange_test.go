@@ -79,6 +79,19 @@ func TestCheck(t *testing.T) {
 	if problems, err := splits.Check(m, d); err != nil || len(problems) != 0 {
 		t.Errorf("the dataset it was made for: %v %v", problems, err)
 	}
+	// Changes by hand that leave a manifest in order, but not the split it says it is.
+	for change, want := range map[[2]string]string{
+		{"seed 7", "seed 8"}:            "draw",
+		{"order size", "order release"}: "order",
+	} {
+		m, err := splits.Parse("tiny.split", bytes.Replace([]byte(text), []byte(change[0]), []byte(change[1]), 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems, err := splits.Check(m, d); err != nil || len(problems) == 0 || string(problems[0].Kind) != want {
+			t.Errorf("%q: %v (%v), want a problem %q", change[1], problems, err, want)
+		}
+	}
 	d.Digest = "sha256:" + ad.Digest(strings.Repeat("f", 64))
 	d.Classes = []ad.ClassName{"bottle", "zippers", "cable", "tile"}
 	d.Samples = slices.DeleteFunc(d.Samples, func(s ad.Sample) bool { return s.ID == "bottle/train/good/004.png" || s.Class == "zipper" })
@@ -134,7 +147,7 @@ func TestExchange(t *testing.T) {
 	chosen := made.Files()
 	for _, s := range mvtec.Samples {
 		if s.Part == ad.Train && s.Label == ad.Normal && !slices.Contains(chosen, s.ID) {
-			fmt.Fprintf(&prune, "./%s\r\n", s.ID)
+			fmt.Fprintf(&prune, ".\\%s\r\n", strings.ReplaceAll(string(s.ID), "/", `\`)) // as Windows lists them
 		}
 	}
 	first, _, _ := strings.Cut(jsonl.String(), "\n")

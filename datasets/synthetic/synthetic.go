@@ -34,6 +34,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,7 +86,7 @@ func Generate(ctx context.Context, dir string, o Options, report func(done, tota
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return fault.New(fault.System, "synthetic: %w", err)
 	}
-	temporary, err := os.MkdirTemp(parent, base+temporarySuffix)
+	temporary, err := os.MkdirTemp(parent, base+temporaryInfix+"*")
 	if err != nil {
 		return fault.New(fault.System, "synthetic: %w", err)
 	}
@@ -111,7 +112,7 @@ func Generate(ctx context.Context, dir string, o Options, report func(done, tota
 	return nil
 }
 
-const temporarySuffix = ".tmp-*"
+const temporaryInfix = ".tmp-"
 
 // write writes all files of the dataset to root.
 func write(ctx context.Context, root string, o Options, report func(done, total int)) error {
@@ -187,12 +188,16 @@ func Ensure(ctx context.Context, cacheDir string, o Options, report func(done, t
 		return root, nil
 	}
 	// What is there was left by a process that was killed, or is damaged.
-	leftovers, err := filepath.Glob(root + temporarySuffix)
+	entries, err := os.ReadDir(filepath.Dir(root))
 	if err != nil {
 		return "", fault.New(fault.System, "synthetic: %w", err)
 	}
-	for _, name := range append(leftovers, root) {
-		if err := os.RemoveAll(name); err != nil {
+	prefix := filepath.Base(root) + temporaryInfix
+	for _, e := range entries {
+		if name := e.Name(); name != filepath.Base(root) && !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(filepath.Dir(root), e.Name())); err != nil {
 			return "", fault.New(fault.System, "synthetic: cannot remove a damaged dataset: %w", err)
 		}
 	}

@@ -257,7 +257,7 @@ func TestGenerateRefusesAFullDirectory(t *testing.T) {
 }
 
 func TestEnsure(t *testing.T) {
-	ctx, cache := context.Background(), t.TempDir()
+	ctx, cache := context.Background(), filepath.Join(t.TempDir(), "a[b") // which a pattern would not match
 	o := small()
 	o.Size = 64
 	var mu sync.Mutex

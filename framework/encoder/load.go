@@ -31,7 +31,7 @@ const (
 //	summary: ...                # one line
 //	licence: ...                # of the weights
 //	model: image.onnx           # the default
-//	weights: [image.onnx.data]  # files that the network keeps weights in, if any
+//	weights: [image.onnx.data]  # all files that the network keeps weights in, if any
 //	input:
 //	  name: image               # default: the network's only input
 //	  width: 224                # the image is resized to width x height

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
@@ -176,8 +178,12 @@ func (p *Pack) network() (model []byte, dir string, err error) {
 	if model, err = os.ReadFile(p.files[0]); err != nil {
 		return nil, "", p.unreadable(err)
 	}
-	if len(p.files) > 1 {
-		dir = filepath.Dir(p.files[0])
+	dir = filepath.Dir(p.files[0])
+	for _, file := range external(model) {
+		if !slices.Contains(p.files[1:], filepath.Join(dir, filepath.FromSlash(file))) {
+			return nil, "", fault.New(fault.Config, "encoder %q: the network keeps weights in %q, which is not in weights", p.Name, file).
+				At(p.pos[""]).WithHint("name all its files: weights: [%s]", strings.Join(external(model), ", "))
+		}
 	}
 	return model, dir, nil
 }

@@ -231,3 +231,46 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A network may only use files that the pack's digest covers.
+func TestWeightsMustBeListed(t *testing.T) {
+	model, err := os.ReadFile("../onnx/testdata/external.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The same words elsewhere than in external_data: here, in a model's metadata_props.
+	entry := "\x0a\x08location\x12\x06Berlin"
+	model = append(model, "\x72\x12"+entry...)
+	for weights, want := range map[string]string{
+		"":                               `keeps weights in "external.bin", which is not in weights`,
+		"weights: [other.bin]\n":         `keeps weights in "external.bin", which is not in weights`,
+		"weights: [./external.bin]\n":    "",
+		"weights: [a/../external.bin]\n": "",
+	} {
+		dir := writePack(t, tinyYAML+weights, model)
+		for _, name := range []string{"external.bin", "other.bin"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("0123456789ab"), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := LoadPack(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, got, err := p.network()
+		switch {
+		case want == "" && (err != nil || got != dir):
+			t.Errorf("%q: %q, %v", weights, got, err)
+		case want != "" && (fault.KindOf(err) != fault.Config || !strings.Contains(fault.Format(err), want)):
+			t.Errorf("%q: %v", weights, err)
+		}
+	}
+	for _, damaged := range []string{"\x6a\x12\x0a\x08location\x12", "\x6a\x12\x0a\x08location\x12\x7fab", "\x0a\x08location\x12\x06Berlin"} {
+		if files := external([]byte(damaged)); files != nil {
+			t.Errorf("%q: %q", damaged, files)
+		}
+	}
+	if files := external([]byte("\x6a\x12" + entry)); len(files) != 1 || files[0] != "Berlin" {
+		t.Errorf("external_data: %q", files)
+	}
+}

@@ -27,7 +27,7 @@ const (
 // store is the directory of one dataset's features.
 //
 // Complete tables have their final names and an entry in the manifest, with the
-// checksum of each row and the file's size and time. A table in the making is
+// checksum of each row. A table in the making is
 // called *.partial, and the journal has a line for each row in it, written after
 // the row: what a killed process leaves is complete rows with lines, and at most a
 // few rows without. Rows are believed only if they match their checksums, so that
@@ -50,10 +50,10 @@ type manifest struct {
 
 // seal is what is known of a complete table.
 type seal struct {
-	Size int64    `json:"size"`
-	Time int64    `json:"mtime_ns"`
 	Sums []uint32 `json:"crc32c"` // of each row
 }
+
+func (s seal) known(row int) (sum uint32, ok bool) { return s.Sums[row], true }
 
 // entry is a line of the journal: a row that has been written. The first line
 // has Made alone.
@@ -75,26 +75,12 @@ func (s *store) readManifest() manifest {
 	return m
 }
 
-// intact reports whether the table's file is as it was when it was sealed, by
-// its size and time.
-func (m manifest) intact(t *table) bool {
-	info, err := os.Stat(t.path)
-	seal, ok := m.Tables[t.name()]
-	return err == nil && ok && len(seal.Sums) == t.shape[0] &&
-		info.Size() == seal.Size && info.ModTime().UnixNano() == seal.Time
-}
-
-// seal records the table's file as it is.
-func (m *manifest) seal(t *table) error {
-	info, err := os.Stat(t.path)
-	if err != nil {
-		return err
-	}
+// seal records the table as it is.
+func (m *manifest) seal(t *table) {
 	if m.Tables == nil {
 		m.Tables = map[string]seal{}
 	}
-	m.Tables[t.name()] = seal{info.Size(), info.ModTime().UnixNano(), t.sums}
-	return nil
+	m.Tables[t.name()] = seal{t.sums}
 }
 
 // readJournal gives the rows that an interrupted extraction has written, by table

@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -67,8 +68,9 @@ func (t *table) missing() int {
 
 // inspect looks for the table's file, complete or not, and compares its rows with
 // the sums that known gives for a row.
-func (t *table) inspect(known func(row int) (sum uint32, ok bool)) error {
+func (t *table) inspect(ctx context.Context, known func(row int) (sum uint32, ok bool)) error {
 	rows := t.shape[0]
+	t.sound = false
 	t.sums, t.good = make([]uint32, rows), make([]bool, rows)
 	f, err := os.Open(t.path)
 	if t.found = err == nil; errors.Is(err, fs.ErrNotExist) {
@@ -93,6 +95,9 @@ func (t *table) inspect(known func(row int) (sum uint32, ok bool)) error {
 	t.sound = t.found && info.Size() == head.FileSize()
 	buf := make([]byte, size)
 	for row := range rows {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		want, ok := known(row)
 		if !ok {
 			continue

@@ -62,6 +62,9 @@ func toMask(img image.Image) *Mask {
 	out := &Mask{W: b.Dx(), H: b.Dy(), Pix: make([]uint8, b.Dx()*b.Dy())}
 	var pix []uint8
 	var stride int
+	if m, ok := img.(*image.Paletted); ok && blackBeyondZero(m) {
+		return brightest(toRGB(m))
+	}
 	switch m := img.(type) {
 	case *image.Gray:
 		pix, stride = m.Pix[m.PixOffset(b.Min.X, b.Min.Y):], m.Stride
@@ -87,14 +90,40 @@ func toMask(img image.Image) *Mask {
 		}
 		return out
 	default:
-		rgb := toRGB(img).Pix
-		for i := range out.Pix {
-			out.Pix[i] = max(rgb[3*i], rgb[3*i+1], rgb[3*i+2])
-		}
-		return out
+		return brightest(toRGB(img))
 	}
 	for y := range out.H {
 		copy(out.Pix[y*out.W:(y+1)*out.W], pix[y*stride:])
+	}
+	return out
+}
+
+// blackBeyondZero reports whether an image has pixels of index 0 that are not black
+// and pixels of another index that are.
+func blackBeyondZero(m *image.Paletted) bool {
+	var used [256]bool
+	for y := range m.Rect.Dy() {
+		for _, v := range m.Pix[y*m.Stride:][:m.Rect.Dx()] {
+			used[v] = true
+		}
+	}
+	black := func(c color.Color) bool { return rgbOf(c) == [3]uint8{} }
+	if !used[0] || black(m.Palette[0]) {
+		return false
+	}
+	for i, c := range m.Palette {
+		if used[i] && black(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// brightest is the largest channel of each pixel.
+func brightest(m *Image) *Mask {
+	out := &Mask{W: m.W, H: m.H, Pix: make([]uint8, m.W*m.H)}
+	for i := range out.Pix {
+		out.Pix[i] = max(m.Pix[3*i], m.Pix[3*i+1], m.Pix[3*i+2])
 	}
 	return out
 }

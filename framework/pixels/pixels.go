@@ -16,6 +16,12 @@
 // are off by up to 75. (Measured with Go 1.26, whose decoder is integer arithmetic
 // and the same on every machine; another release of Go may round otherwise.)
 //
+// Of BMP these are read: 1, 2, 4 and 8 bits with a palette, 24 bits, and 32 bits, with
+// a header of 40, 108 or 124 bytes; not 16 bits, run lengths, odd bit fields (also 32
+// bits with bit fields and the header of 40 bytes) and OS/2's header. Of JPEG:
+// baseline and progressive with 8 bits; not arithmetic coding, 12 bits, and CMYK with
+// subsampling. PNG must be whole, with its end.
+//
 // Resize is PIL's two-pass resampling in the same fixed-point arithmetic, across
 // first and then down, and gives the same bytes as Pillow before version 13.
 // Pillow 13 goes down first for some sizes (tall images above all), which changes
@@ -75,7 +81,9 @@ func Decode(r io.Reader) (*Image, error) {
 }
 
 // DecodeMask reads the raw sample values of an image: the palette index for
-// palette files (so class ids survive), the grey value for grey files (16-bit
+// palette files (so class ids survive; but if the file shows index 0 in another
+// colour than black, and black elsewhere, then black is what is not marked, and the
+// value is the largest of red, green and blue), the grey value for grey files (16-bit
 // values keep their high byte, but a value above zero stays above zero; files of
 // 1, 2 and 4 bits are scaled to 0..255), and the largest of red, green and blue
 // for colour files, whose alpha is ignored. Errors are as for Decode.
@@ -103,7 +111,7 @@ func decode(r io.Reader) (image.Image, error) {
 	}
 	img, err := codec.decode(io.MultiReader(&head, br))
 	if err != nil {
-		return nil, fault.New(fault.Data, "damaged %s image: %w", c.Format, plain(err))
+		return nil, wrong(c.Format, err)
 	}
 	if b := img.Bounds(); b.Dx() != c.W || b.Dy() != c.H {
 		return nil, fault.New(fault.Data, "damaged %s image: %dx%d pixels in its header, %dx%d decoded",
@@ -139,7 +147,7 @@ func readConfig(r *bufio.Reader) (Config, *codec, error) {
 		}
 		ic, err := c.config(r)
 		if err != nil {
-			return Config{}, nil, fault.New(fault.Data, "damaged %s image: %w", c.name, plain(err))
+			return Config{}, nil, wrong(c.name, err)
 		}
 		out := Config{Format: c.name, W: ic.Width, H: ic.Height}
 		if out.W < 1 || out.H < 1 {
@@ -154,10 +162,16 @@ func readConfig(r *bufio.Reader) (Config, *codec, error) {
 	return Config{}, nil, fault.New(fault.Data, "not a PNG, JPEG or BMP image: starts with %q", start)
 }
 
-// plain says "file is cut short" for the errors that mean it.
-func plain(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("file is cut short (%w)", err)
+// wrong tells damage from what the codecs do not read, and says "file is cut short"
+// for the errors that mean it.
+func wrong(format string, err error) error {
+	var p png.UnsupportedError
+	var j jpeg.UnsupportedError
+	switch {
+	case errors.As(err, &p), errors.As(err, &j), errors.Is(err, bmp.ErrUnsupported):
+		return fault.New(fault.Data, "%s image of a kind that is not read: %w", format, err).WithHint("convert it to PNG")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("file is cut short (%w)", err)
 	}
-	return err
+	return fault.New(fault.Data, "damaged %s image: %w", format, err)
 }

@@ -7,6 +7,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"hash/crc32"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"strings"
 	"testing"
@@ -98,6 +101,32 @@ func TestResizeIsPIL(t *testing.T) {
 	}
 }
 
+// A palette in which another index than 0 is black turns the marks inside out if
+// indices are taken for values; palettes of class ids, black or coloured, do not.
+func TestMaskOfPalette(t *testing.T) {
+	black, white, red := color.NRGBA{A: 255}, color.NRGBA{255, 255, 255, 255}, color.NRGBA{R: 200, A: 255}
+	for _, c := range []struct {
+		name      string
+		palette   color.Palette
+		pix, want []uint8
+	}{
+		{"white first", color.Palette{white, black, red}, []uint8{1, 1, 0, 2}, []uint8{0, 0, 255, 200}},
+		{"black first", color.Palette{black, white, red}, []uint8{0, 1, 2, 0}, []uint8{0, 1, 2, 0}},
+		{"all black", color.Palette{black, black, black}, []uint8{0, 1, 2, 0}, []uint8{0, 1, 2, 0}},
+		{"no black", color.Palette{red, white, white}, []uint8{0, 1, 2, 0}, []uint8{0, 1, 2, 0}},
+		{"black not used", color.Palette{red, white, black}, []uint8{0, 1, 1, 0}, []uint8{0, 1, 1, 0}},
+		{"zero not used", color.Palette{red, white, black}, []uint8{2, 1, 1, 2}, []uint8{2, 1, 1, 2}},
+	} {
+		var file bytes.Buffer
+		if err := png.Encode(&file, &image.Paletted{Pix: c.pix, Stride: 2, Rect: image.Rect(0, 0, 2, 2), Palette: c.palette}); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := pixels.DecodeMask(&file); err != nil || !bytes.Equal(m.Pix, c.want) {
+			t.Errorf("%s: %v (%v), want %v", c.name, m, err, c.want)
+		}
+	}
+}
+
 // The image between the passes is in a pooled buffer: a result must not live in it.
 func TestResizeKeepsNoScratch(t *testing.T) {
 	a, b := texture(50, 40), texture(64, 33)
@@ -126,10 +155,13 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	flipped := bytes.Clone(files["rgb.png"])
 	flipped[60] ^= 0x55
+	deep := bytes.Clone(files["rgb.bmp"])
+	deep[28] = 16 // bits of a pixel
 	for _, c := range []struct {
 		name, want string
 		data       []byte
 	}{
+		{"16-bit BMP", "bmp image of a kind that is not read", deep},
 		{"empty", "empty file", nil},
 		{"text", "not a PNG, JPEG or BMP image", []byte("version https://git-lfs")},
 		{"short signature", "not a PNG", []byte("\x89P")},
