@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/plugin"
@@ -46,11 +48,19 @@ type Answers struct {
 // a method's mistake does not fill the disk.
 const maxMapSide = 4096
 
+// maxName bounds a name in a message: the end of a long path says more than its
+// beginning, and must not crowd out what is wrong.
+const maxName = 300
+
 func (d Data) name(i int) string {
 	if d.Name == nil {
 		return fmt.Sprintf("sample %d", i)
 	}
-	return d.Name(i)
+	name := clean(d.Name(i), math.MaxInt)
+	if len(name) > maxName {
+		name = "..." + strings.ToValidUTF8(name[len(name)-maxName:], "")
+	}
+	return name
 }
 
 // sampleID is the name of sample i on the wire. It carries nothing but i.
@@ -122,9 +132,13 @@ func (p *Process) Fit(ctx context.Context, s plugin.Session, train Data) error {
 	if err != nil {
 		return p.fail("fit", err)
 	}
+	var noted time.Time
 	return p.call(ctx, "fit", p.limits.Fit, func(ctx context.Context) error {
 		return p.service.Fit(ctx, protocol.FitRequest{Session: p.session(s), Train: data}, func(pr protocol.Progress) error {
-			p.notePeak()
+			if time.Since(noted) >= peakEvery {
+				noted = time.Now()
+				p.notePeak()
+			}
 			if s.Report != nil {
 				s.Report(amount(pr.Done), amount(pr.Total), clean(pr.Message, 200))
 			}

@@ -22,9 +22,10 @@ import (
 // pipes and lifeline. go-plugin starts and waits through it (as a runner.Runner),
 // and sees nothing of the plugin's output but a handshake that has been checked.
 type command struct {
-	cmd  *exec.Cmd
-	name string
-	log  *journal
+	cmd     *exec.Cmd
+	name    string
+	log     *journal
+	sockets string // the directory that the guard removes
 
 	lifeline *os.File       // our end; the plugin lives while it is open
 	shake    *io.PipeReader // the handshake line, for go-plugin
@@ -43,8 +44,8 @@ type command struct {
 
 var _ runner.Runner = (*command)(nil)
 
-func newCommand(cmd *exec.Cmd, name string, log *journal) *command {
-	return &command{cmd: cmd, name: name, log: log, exited: make(chan struct{}), done: make(chan struct{})}
+func newCommand(cmd *exec.Cmd, name string, log *journal, sockets string) *command {
+	return &command{cmd: cmd, name: name, log: log, sockets: sockets, exited: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Start starts the process, its readers and its waiter.
@@ -93,6 +94,10 @@ func (c *command) start() (err error) {
 		killGroup(c.pid)
 	}
 	c.mu.Unlock()
+	guard, err := startGuard(c.pid, c.sockets)
+	if err != nil { // a system without a shell; the lifeline and Pdeathsig remain
+		c.log.add("ltadbench: no guard against the host's death: " + err.Error())
+	}
 	for _, f := range []*os.File{stdoutW, stderrW, lifelineR} {
 		f.Close() // the plugin has its own
 	}
@@ -119,6 +124,9 @@ func (c *command) start() (err error) {
 		readers.Wait()
 		for _, f := range []*os.File{stdout, stderr, lifeline} {
 			f.Close()
+		}
+		if guard != nil {
+			guard.dismiss()
 		}
 		close(c.done)
 	}()

@@ -17,14 +17,14 @@
 //
 // What a plugin can do to its host is bounded. It gets an environment by
 // allow-list and a process group of its own, which is killed as a whole; its
-// connection is authenticated (TLS with one-time certificates over a socket in a
-// private directory) and its messages limited; its output is read by this package,
+// connection is authenticated (go-plugin's AutoMTLS over a socket in a private
+// directory; see mutualTLS) and its messages limited; its output is read by this package,
 // never by go-plugin, whose own reader can be crashed by one odd line; each call
-// has a deadline. When the host dies, even by kill -9, a pipe ends that the SDKs
-// watch, and they kill their group. What remains possible, since plugins are
-// programs that the user chose to run, not sandboxed ones: a child that leaves the
-// group (setsid) outlives all this, and a plugin without an SDK that neither
-// watches the pipe nor heeds SIGTERM outlives a killed host.
+// has a deadline. When the host dies, even by kill -9, its guard, a small shell
+// that waits for this, kills the plugin's group and removes its socket; the SDKs
+// watch a pipe to the same end, and on Linux the kernel sends SIGTERM. What remains
+// possible, since plugins are programs that the user chose to run, not sandboxed
+// ones: a child that leaves the group (setsid) outlives all this.
 //
 // A plugin never learns a label: samples get ids here that carry nothing but their
 // position, class names are withheld unless the method declares that it uses them,

@@ -3,9 +3,11 @@ package host
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,6 +19,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/protocol"
@@ -194,7 +198,17 @@ func (r raw) Describe(context.Context) (protocol.Info, error) {
 	return info, nil
 }
 
-func (r raw) Fit(context.Context, protocol.FitRequest, func(protocol.Progress) error) error {
+func (r raw) Fit(_ context.Context, req protocol.FitRequest, progress func(protocol.Progress) error) error {
+	switch r.mode {
+	case "raw-child":
+		return startChild(req.Session.WorkDir, false)
+	case "progress-flood":
+		for i := range 20_000 {
+			if err := progress(protocol.Progress{Done: float64(i), Total: 20_000, Message: "far too often"}); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -278,18 +292,37 @@ func pluginMain(mode string) {
 		handshake("1|1|unix|/nowhere|netrpc|" + cert)
 	case "no-certificate":
 		handshake("1|1|unix|/nowhere|grpc|")
-	case "nobody-listens":
+	case "padded":
+		handshake("1|1|unix|/nowhere|grpc|" + base64.StdEncoding.EncodeToString(append(ownCertificate(), 0)[:100]))
+	case "wrong-certificate":
 		handshake("1|1|unix|/nowhere|grpc|" + cert)
+	case "nobody-listens":
+		handshake("1|1|unix|/nowhere|grpc|" + base64.RawStdEncoding.EncodeToString(ownCertificate()))
+	case "never-reads":
+		path := filepath.Join(os.Getenv(goplugin.EnvUnixSocketDir), "plugin")
+		if _, err := net.Listen("unix", path); err != nil {
+			panic(err)
+		}
+		handshake("1|1|unix|" + path + "|grpc|" + base64.RawStdEncoding.EncodeToString(ownCertificate()))
 	case "ignores-shutdown":
 		serveRaw(raw{mode: mode})
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Minute)
-	case "shape-lie", "dtype", "rows", "huge-maps", "no-file", "link", "unknown-id", "no-maps", "huge-message":
+	case "shape-lie", "dtype", "rows", "huge-maps", "no-file", "link", "unknown-id", "no-maps", "huge-message", "raw-child", "progress-flood", "unavailable":
 		serveRaw(raw{mode: mode})
 	default:
 		plugin.Serve(faulty{mode: mode})
 	}
 	os.Exit(0)
+}
+
+// ownCertificate is a certificate in DER form that a plugin could have.
+func ownCertificate() []byte {
+	config, _, err := mutualTLS()
+	if err != nil {
+		panic(err)
+	}
+	return config.Certificates[0].Certificate[0]
 }
 
 func serveRaw(r raw) {
@@ -298,7 +331,13 @@ func serveRaw(r raw) {
 		VersionedPlugins: protocol.Plugins(r),
 		Logger:           hclog.NewNullLogger(),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, grpc.MaxSendMsgSize(math.MaxInt32))...)
+			return grpc.NewServer(append(opts, grpc.MaxSendMsgSize(math.MaxInt32),
+				grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, h grpc.StreamHandler) error {
+					if r.mode == "unavailable" {
+						return status.Error(codes.Unavailable, "no GPU\x1b[1m")
+					}
+					return h(srv, s)
+				}))...)
 		},
 	})
 }

@@ -51,6 +51,10 @@ func checkHandshake(line string) error {
 		return fault.New(fault.Protocol, "it did not return a certificate: its SDK does not support AutoMTLS").
 			WithHint("update the plugin's SDK; the certificate from PLUGIN_CLIENT_CERT has to be answered with one in the handshake")
 	}
+	if err := checkCertificate(parts[5]); err != nil {
+		return fault.New(fault.Protocol, "the certificate in its handshake is wrong: %w", err).
+			WithHint("it has to be a self-signed X.509 certificate for the DNS name %s: its DER form in base64, without padding", serverName)
+	}
 	return nil
 }
 

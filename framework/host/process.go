@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/plugin"
@@ -79,12 +80,16 @@ func (p *Process) start(ctx context.Context, cfg Config) (err error) {
 	if cmd.Dir == "" {
 		cmd.Dir = cfg.WorkDir
 	}
-	p.cmd = newCommand(cmd, string(p.spec.Name), p.log)
+	p.cmd = newCommand(cmd, string(p.spec.Name), p.log, p.sockets)
+	tlsConfig, certificate, err := mutualTLS()
+	if err != nil {
+		return p.fail("start", fault.New(fault.System, "certificate: %w", err))
+	}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  protocol.Handshake,
 		VersionedPlugins: protocol.Plugins(nil),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        tlsConfig, // in place of AutoMTLS: see mutualTLS
 		SkipHostEnv:      true,
 		StartTimeout:     p.limits.Start + 10*time.Second, // ours comes first
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: p.sockets},
@@ -92,7 +97,7 @@ func (p *Process) start(ctx context.Context, cfg Config) (err error) {
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(protocol.MaxMessage), grpc.MaxCallSendMsgSize(protocol.MaxMessage))},
 		RunnerFunc: func(_ hclog.Logger, made *exec.Cmd, _ string) (runner.Runner, error) {
-			cmd.Env = slices.Concat(cfg.environment(p.spec), made.Env)
+			cmd.Env = slices.Concat(cfg.environment(p.spec), made.Env, []string{clientCertEnv + "=" + string(certificate)})
 			return p.cmd, nil
 		},
 	})
@@ -176,7 +181,7 @@ func (p *Process) startFault(ctx, startCtx context.Context, err error) error {
 		return p.fail("start", fault.New(fault.Protocol, "it closed standard output without a handshake").
 			WithHint("it is not an ltadbench plugin, or its SDK was not started"))
 	}
-	return p.fail("start", fault.New(fault.Protocol, "it does not answer over its connection: %w", err).
+	return p.fail("start", fault.New(fault.Protocol, "it does not answer over its connection: %s", clean(status.Convert(err).Message(), 500)).
 		WithHint("update the plugin's SDK: it has to serve gRPC with the certificates of the handshake, and go-plugin's health service"))
 }
 
@@ -190,6 +195,10 @@ func (p *Process) PeakMemory() int64 { return p.peak.Load() }
 
 // LogTail is the last lines of the method's log.
 func (p *Process) LogTail() string { return p.log.tail() }
+
+// peakEvery bounds how often progress messages have the peak noted: a method may
+// send thousands of them in a second.
+const peakEvery = 200 * time.Millisecond
 
 func (p *Process) notePeak() {
 	if now := p.cmd.peakMemory(); now > p.peak.Load() {
@@ -216,7 +225,8 @@ func (p *Process) call(ctx context.Context, op string, limit time.Duration, f fu
 		// A broken connection is noticed before the end that broke it.
 		return p.fail(op, p.crash())
 	case errors.Is(err, protocol.ErrLost):
-		return p.fail(op, fault.New(fault.Protocol, "%w, though the process still runs", err))
+		return p.fail(op, fault.New(fault.Protocol, "%w, though the process still runs", printable(err)).
+			WithHint("if this is an error of the method itself, it has to report it by another gRPC status code than UNAVAILABLE or CANCELLED"))
 	}
 	return p.fail(op, printable(err))
 }

@@ -15,7 +15,8 @@ import (
 // this process die, the kernel sends SIGTERM: the SDKs answer it by killing their
 // group, and a program without an SDK ends.
 func startProcess(cmd *exec.Cmd) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	result := make(chan error)
 	starter().do <- func() { result <- cmd.Start() }
 	return <-result
@@ -49,3 +50,5 @@ func waitUnreaped(pid int) bool {
 }
 
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

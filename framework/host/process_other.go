@@ -5,6 +5,7 @@ package host
 import (
 	"errors"
 	"os/exec"
+	"syscall"
 )
 
 func startProcess(*exec.Cmd) error {
@@ -14,3 +15,5 @@ func startProcess(*exec.Cmd) error {
 func waitUnreaped(int) bool { return false }
 
 func killGroup(int) {}
+
+func ownGroup() *syscall.SysProcAttr { return nil }

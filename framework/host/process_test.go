@@ -103,6 +103,8 @@ func TestFaults(t *testing.T) {
 		{"version-0", fault.Plugin, []string{"speaks version 0", "update the plugin"}},
 		{"net-rpc", fault.Protocol, []string{"does not speak gRPC"}},
 		{"no-certificate", fault.Protocol, []string{"did not return a certificate", "AutoMTLS"}},
+		{"padded", fault.Protocol, []string{"the certificate in its handshake is wrong", "padded", "without padding"}},
+		{"wrong-certificate", fault.Protocol, []string{"the certificate in its handshake is wrong", "DER form"}},
 		{"nobody-listens", fault.Protocol, []string{"does not answer over its connection"}},
 		{"bad-schema", fault.Plugin, []string{`property "k" has no default`}},
 		{"no-output", fault.Plugin, []string{"neither maps nor scores"}},
@@ -111,6 +113,7 @@ func TestFaults(t *testing.T) {
 		{"exit", fault.Crash, []string{"fit: the process died: exit status 3", "out of ideas"}},
 		{"killed", fault.Crash, []string{"signal: killed", "memory"}},
 		{"sleep", fault.Timeout, []string{"fit: not done within 1s", "[INFO] sleeping why=tired"}},
+		{"unavailable", fault.Protocol, []string{"fit: connection to the method's process lost: no GPU[1m, though the process still runs", "UNAVAILABLE"}},
 		{"error", fault.Method, []string{"fit: the images are too dark\nreally"}},
 		{"panic", fault.Method, []string{"fit: panic: boom", "host.panicking"}},
 		{"panic-goroutine", fault.Crash, []string{"exit status 2", "panic: boom", "host.panicking"}},
@@ -145,7 +148,7 @@ func TestFaults(t *testing.T) {
 		})
 	}
 	// These are odd, and none of the host's business.
-	for _, mode := range []string{"flood", "odd-log", "print"} {
+	for _, mode := range []string{"flood", "progress-flood", "odd-log", "print"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
@@ -172,6 +175,9 @@ func TestStartFaults(t *testing.T) {
 
 	r.cfg.Timeouts.Start = 300 * time.Millisecond
 	_, err = Start(t.Context(), faultySpec("never-ready"), r.cfg)
+	wantFault(t, err, fault.Timeout, "it was not ready within 300ms")
+
+	_, err = Start(t.Context(), faultySpec("never-reads"), r.cfg)
 	wantFault(t, err, fault.Timeout, "it was not ready within 300ms")
 
 	r.cfg.Timeouts.Start = 0
@@ -311,7 +317,9 @@ func sockets(host *exec.Cmd) string {
 // end.
 func TestNoOrphans(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"child", "child-deaf"} { // the second hears the lifeline only
+	// The second hears the lifeline only; the third hears nothing and dies of SIGTERM,
+	// so that nobody but the guard ends its child and removes its socket.
+	for _, mode := range []string{"child", "child-deaf", "raw-child"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
@@ -321,9 +329,14 @@ func TestNoOrphans(t *testing.T) {
 			_ = host.Wait()
 			gone(t, self, 2*time.Second)
 			gone(t, child, 2*time.Second)
-			if left, _ := filepath.Glob(filepath.Join(sockets(host), "ltad*")); len(left) > 0 {
-				t.Errorf("the plugin leaves its socket in %q", left)
+			var left []string
+			for range 200 {
+				if left, _ = filepath.Glob(filepath.Join(sockets(host), "ltad*")); len(left) == 0 {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
 			}
+			t.Errorf("the plugin leaves its socket in %q", left)
 		})
 	}
 	t.Run("no sdk", func(t *testing.T) {

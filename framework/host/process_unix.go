@@ -10,7 +10,7 @@ import (
 // startProcess starts cmd as the leader of a process group of its own, so that it
 // and its children can be killed together and Ctrl-C does not reach them.
 func startProcess(cmd *exec.Cmd) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = ownGroup()
 	return cmd.Start()
 }
 
@@ -18,3 +18,5 @@ func startProcess(cmd *exec.Cmd) error {
 func waitUnreaped(int) bool { return false }
 
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

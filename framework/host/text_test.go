@@ -34,6 +34,14 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+func TestLongName(t *testing.T) {
+	t.Parallel()
+	d := Data{Name: func(int) string { return strings.Repeat("d/", 3000) + "\n\x1b[31mé.png" }}
+	if got := d.name(0); len(got) > maxName+3 || !strings.HasPrefix(got, "...") || !strings.HasSuffix(got, "d/[31mé.png") {
+		t.Errorf("name %q", got)
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte("{\"@message\": 5}\nx\r\ny"))
 	f.Add([]byte(`{"@level": "info", "@message": "m", "k": {"a": [1]}}`))

@@ -5,36 +5,87 @@
 // used again. The version that go-plugin's handshake negotiates is the "v1" of
 // this package.
 //
-// How a method is run
+// How a method is started
 //
 // The host starts one process for each cell and speaks gRPC with it over
-// HashiCorp's go-plugin (gRPC only, AutoMTLS, app protocol version 1). Its calls
-// come one after the other:
+// HashiCorp's go-plugin, as docs/guide-plugin-write-non-go.md of that project
+// describes. All that a method needs of it is said here. Standard input is empty;
+// few of the user's environment variables are passed on; these are set:
+//
+//   LTADBENCH_PLUGIN          b6e5a7f0-9d0c-4f0e-8f51-3c6f2a5f7c11; otherwise a
+//                             person has started the program by hand
+//   PLUGIN_PROTOCOL_VERSIONS  versions of this protocol that the host speaks,
+//                             separated by commas, in no order; take the highest
+//                             that both know
+//   PLUGIN_UNIX_SOCKET_DIR    a private directory for the method's socket
+//   PLUGIN_CLIENT_CERT        the host's certificate, PEM, of an ECDSA P-256 key
+//   LTADBENCH_LIFELINE_FD     3, see below
+//   LTADBENCH_LOG_LEVEL       trace, debug, info, warn or error, if the user chose
+//   LTADBENCH_ORT_LIB         path of the ONNX Runtime library, if one was found
+//   OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS: Session.threads
+//
+// The method makes a key (ECDSA P-256 is understood everywhere) and a self-signed
+// X.509 certificate for the DNS name localhost (a subject alternative name; a
+// common name alone will not do), serves gRPC over TLS on a Unix socket in that
+// directory (the path of a socket has 103 bytes at most), demands a certificate of
+// its client and trusts PLUGIN_CLIENT_CERT alone. Then it writes one line to
+// standard output,
+//
+//   1|1|unix|PATH|grpc|CERTIFICATE
+//
+// which is go-plugin's version, the version of this protocol, the address, and its
+// own certificate in DER form, base64 without padding ("="). Standard output
+// carries this line and nothing else: move it away (dup2 of standard error over it,
+// keeping a duplicate) before importing anything that prints.
+//
+// Beside the service below the server has two small ones; all others, such as
+// go-plugin's GRPCBroker and GRPCStdio, may be left unimplemented:
+//
+//   grpc.health.v1.Health/Check       for the service "plugin": SERVING, which is
+//                                     the bytes 08 01
+//   plugin.GRPCController/Shutdown    of an empty message to an empty message: end
+//                                     the process; after 2 seconds it is killed
+//
+// How a method is run
+//
+// Calls come one after the other:
 //
 //   Describe, then Fit or Load, then any number of Predict and Save.
 //
-// Cancelling a call, or its deadline, tells the method to stop. When the host wants
-// the process to end it calls go-plugin's GRPCController.Shutdown, and kills the
-// process group soon after. File descriptor LTADBENCH_LIFELINE_FD (3) is a pipe
-// that nobody writes to: when it ends, the host is gone, and the process must end
-// itself and its children.
+// A method serves one of them at a time. When a call is cancelled (by the host, or
+// by its deadline; in Python context.is_active() tells) it stops soon, and a call
+// that comes in the meantime waits for that. Predict and Save before Fit or Load
+// are errors. The process lives in a process group of its own, which is killed in
+// the end.
 //
-// Standard output carries the handshake line and nothing else; move it away (dup2
-// of standard error over it) before importing anything that prints. Standard
-// error is the log; lines of hclog's JSON form keep their level.
+// File descriptor LTADBENCH_LIFELINE_FD is a pipe that nobody writes to: when it
+// ends, the host is gone. The host's own guard then kills the process group, where
+// there is a /bin/sh; a method that starts processes outside of the group, or that
+// waits for a GPU to be released, reads the pipe and ends them and itself. On Linux
+// it gets SIGTERM too.
+//
+// Standard error is the log, one line per entry. A line that is a JSON object with
+// the strings @level (trace ... error), @message and @timestamp keeps its level;
+// its other members are shown as name=value.
 //
 // Data
 //
-// Tensors are NumPy .npy files (little-endian, C order), which the host owns, and
-// which a method maps into memory read-only. Anomaly maps come back the same way.
-// No message carries a tensor. No message exceeds 64 MiB; methods must raise gRPC's
+// Tensors are NumPy .npy files (little-endian, C order, format 1 to 3), which the
+// host owns, and which a method maps into memory read-only, as
+// numpy.load(path, mmap_mode="r") does. Anomaly maps come back the same way. No
+// message carries a tensor. No message exceeds 64 MiB; methods must raise gRPC's
 // usual limit of 4 MiB for what they receive.
 //
 // Errors
 //
 // A method reports an error as a gRPC status with any code but UNAVAILABLE,
-// CANCELLED and DEADLINE_EXCEEDED; its message reaches the user. An ErrorDetail in
-// the status's details says more.
+// CANCELLED and DEADLINE_EXCEEDED, which look like a lost connection; its message
+// reaches the user. Keep it below some KiB. An ErrorDetail says more: it travels as
+// gRPC's usual error details, a google.rpc.Status in the trailing metadata
+// grpc-status-details-bin, whose code and message are the call's and whose details
+// hold the type URL type.googleapis.com/ltadbench.method.v1.ErrorDetail. Where a
+// library turns exceptions into statuses, see that the stack reaches standard error
+// (grpcio logs it, once Python's logging is configured).
 
 // Code generated by protoc-gen-go. DO NOT EDIT.
 // versions:
@@ -149,15 +200,19 @@ func (*DescribeRequest) Descriptor() ([]byte, []int) {
 
 type DescribeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Changes whenever the method's numbers would.
-	Version string  `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	Summary string  `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
-	Paper   string  `protobuf:"bytes,4,opt,name=paper,proto3" json:"paper,omitempty"`
-	Needs   []Input `protobuf:"varint,5,rep,packed,name=needs,proto3,enum=ltadbench.method.v1.Input" json:"needs,omitempty"`
+	// 1 to 64 of a-z, 0-9, "-" and "_", of which the first is a letter or digit.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Changes whenever the method's numbers would; one line of 1 to 80 bytes.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// One line.
+	Summary string `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
+	// A citation, or "".
+	Paper string `protobuf:"bytes,4,opt,name=paper,proto3" json:"paper,omitempty"`
+	// What Data is to hold; anything else is withheld.
+	Needs []Input `protobuf:"varint,5,rep,packed,name=needs,proto3,enum=ltadbench.method.v1.Input" json:"needs,omitempty"`
 	// It gives an anomaly map for each image.
 	Maps bool `protobuf:"varint,6,opt,name=maps,proto3" json:"maps,omitempty"`
-	// It gives an image score of its own.
+	// It gives an image score of its own. Maps or scores it has to give.
 	Scores bool `protobuf:"varint,7,opt,name=scores,proto3" json:"scores,omitempty"`
 	// The same inputs, options and seed on one machine give the same bytes.
 	Deterministic bool `protobuf:"varint,8,opt,name=deterministic,proto3" json:"deterministic,omitempty"`
@@ -165,8 +220,9 @@ type DescribeResponse struct {
 	SaveLoad bool `protobuf:"varint,9,opt,name=save_load,json=saveLoad,proto3" json:"save_load,omitempty"`
 	// It uses the names of the classes as a prior.
 	ClassNames bool `protobuf:"varint,10,opt,name=class_names,json=classNames,proto3" json:"class_names,omitempty"`
-	// JSON Schema (draft 2020-12) of the options: an object in which every property
-	// has a description and a default.
+	// JSON Schema (draft 2020-12) of the options: of type "object", with a
+	// description, a type and a default for every property, and
+	// additionalProperties false. "" if there are none.
 	OptionsSchema string `protobuf:"bytes,11,opt,name=options_schema,json=optionsSchema,proto3" json:"options_schema,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -282,14 +338,16 @@ func (x *DescribeResponse) GetOptionsSchema() string {
 // Session is what a method is told about its cell.
 type Session struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A JSON object: every option of the schema has its value.
+	// A JSON object: every option of the schema has its value, and has been checked
+	// against the schema. Whole numbers are written as such, 1 for 1.0. An option that
+	// the method does not know is an error.
 	Options string `protobuf:"bytes,1,opt,name=options,proto3" json:"options,omitempty"`
 	Seed    uint64 `protobuf:"varint,2,opt,name=seed,proto3" json:"seed,omitempty"`
 	// "cpu" or "cuda:N".
 	Device string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
 	// How many threads to compute with.
 	Threads int32 `protobuf:"varint,4,opt,name=threads,proto3" json:"threads,omitempty"`
-	// A directory of the method's own; the host deletes it.
+	// A directory of the method's own, which exists; the host deletes it.
 	WorkDir string `protobuf:"bytes,5,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
 	// One entry per class index: its name if DescribeResponse.class_names, else "".
 	Classes       []string `protobuf:"bytes,6,rep,name=classes,proto3" json:"classes,omitempty"`
@@ -431,7 +489,8 @@ func (x *Tensor) GetShape() []int64 {
 	return nil
 }
 
-// Sample is one image. The order of samples, and ids, say nothing about it.
+// Sample is one image. The order of samples, and ids, say nothing about it. A
+// request may name fewer samples than its tensors have rows, in any order.
 type Sample struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Id         string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -672,7 +731,9 @@ type PredictRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Test  *Data                  `protobuf:"bytes,1,opt,name=test,proto3" json:"test,omitempty"`
 	// An empty directory in which a method with maps writes maps.npy: float32,
-	// [samples, h, w]; row i belongs to sample i of this request.
+	// [samples, h, w]; row i belongs to sample i of this request, and not to row i of
+	// the tensors. A regular file, finite numbers, and at most as large as the image
+	// (4096 a side if the method does not need images); the host upsamples them.
 	OutputDir     string `protobuf:"bytes,2,opt,name=output_dir,json=outputDir,proto3" json:"output_dir,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -723,8 +784,9 @@ func (x *PredictRequest) GetOutputDir() string {
 }
 
 type PredictResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Answers []*Answer              `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Any number of them, as they are ready: they are the user's progress bar.
+	Answers []*Answer `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
 	// In the last message only, and only if the method gives maps: maps.npy is
 	// complete and has this shape.
 	Maps          *Maps `protobuf:"bytes,2,opt,name=maps,proto3" json:"maps,omitempty"`

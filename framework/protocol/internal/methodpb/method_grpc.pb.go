@@ -5,36 +5,87 @@
 // used again. The version that go-plugin's handshake negotiates is the "v1" of
 // this package.
 //
-// How a method is run
+// How a method is started
 //
 // The host starts one process for each cell and speaks gRPC with it over
-// HashiCorp's go-plugin (gRPC only, AutoMTLS, app protocol version 1). Its calls
-// come one after the other:
+// HashiCorp's go-plugin, as docs/guide-plugin-write-non-go.md of that project
+// describes. All that a method needs of it is said here. Standard input is empty;
+// few of the user's environment variables are passed on; these are set:
+//
+//   LTADBENCH_PLUGIN          b6e5a7f0-9d0c-4f0e-8f51-3c6f2a5f7c11; otherwise a
+//                             person has started the program by hand
+//   PLUGIN_PROTOCOL_VERSIONS  versions of this protocol that the host speaks,
+//                             separated by commas, in no order; take the highest
+//                             that both know
+//   PLUGIN_UNIX_SOCKET_DIR    a private directory for the method's socket
+//   PLUGIN_CLIENT_CERT        the host's certificate, PEM, of an ECDSA P-256 key
+//   LTADBENCH_LIFELINE_FD     3, see below
+//   LTADBENCH_LOG_LEVEL       trace, debug, info, warn or error, if the user chose
+//   LTADBENCH_ORT_LIB         path of the ONNX Runtime library, if one was found
+//   OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS: Session.threads
+//
+// The method makes a key (ECDSA P-256 is understood everywhere) and a self-signed
+// X.509 certificate for the DNS name localhost (a subject alternative name; a
+// common name alone will not do), serves gRPC over TLS on a Unix socket in that
+// directory (the path of a socket has 103 bytes at most), demands a certificate of
+// its client and trusts PLUGIN_CLIENT_CERT alone. Then it writes one line to
+// standard output,
+//
+//   1|1|unix|PATH|grpc|CERTIFICATE
+//
+// which is go-plugin's version, the version of this protocol, the address, and its
+// own certificate in DER form, base64 without padding ("="). Standard output
+// carries this line and nothing else: move it away (dup2 of standard error over it,
+// keeping a duplicate) before importing anything that prints.
+//
+// Beside the service below the server has two small ones; all others, such as
+// go-plugin's GRPCBroker and GRPCStdio, may be left unimplemented:
+//
+//   grpc.health.v1.Health/Check       for the service "plugin": SERVING, which is
+//                                     the bytes 08 01
+//   plugin.GRPCController/Shutdown    of an empty message to an empty message: end
+//                                     the process; after 2 seconds it is killed
+//
+// How a method is run
+//
+// Calls come one after the other:
 //
 //   Describe, then Fit or Load, then any number of Predict and Save.
 //
-// Cancelling a call, or its deadline, tells the method to stop. When the host wants
-// the process to end it calls go-plugin's GRPCController.Shutdown, and kills the
-// process group soon after. File descriptor LTADBENCH_LIFELINE_FD (3) is a pipe
-// that nobody writes to: when it ends, the host is gone, and the process must end
-// itself and its children.
+// A method serves one of them at a time. When a call is cancelled (by the host, or
+// by its deadline; in Python context.is_active() tells) it stops soon, and a call
+// that comes in the meantime waits for that. Predict and Save before Fit or Load
+// are errors. The process lives in a process group of its own, which is killed in
+// the end.
 //
-// Standard output carries the handshake line and nothing else; move it away (dup2
-// of standard error over it) before importing anything that prints. Standard
-// error is the log; lines of hclog's JSON form keep their level.
+// File descriptor LTADBENCH_LIFELINE_FD is a pipe that nobody writes to: when it
+// ends, the host is gone. The host's own guard then kills the process group, where
+// there is a /bin/sh; a method that starts processes outside of the group, or that
+// waits for a GPU to be released, reads the pipe and ends them and itself. On Linux
+// it gets SIGTERM too.
+//
+// Standard error is the log, one line per entry. A line that is a JSON object with
+// the strings @level (trace ... error), @message and @timestamp keeps its level;
+// its other members are shown as name=value.
 //
 // Data
 //
-// Tensors are NumPy .npy files (little-endian, C order), which the host owns, and
-// which a method maps into memory read-only. Anomaly maps come back the same way.
-// No message carries a tensor. No message exceeds 64 MiB; methods must raise gRPC's
+// Tensors are NumPy .npy files (little-endian, C order, format 1 to 3), which the
+// host owns, and which a method maps into memory read-only, as
+// numpy.load(path, mmap_mode="r") does. Anomaly maps come back the same way. No
+// message carries a tensor. No message exceeds 64 MiB; methods must raise gRPC's
 // usual limit of 4 MiB for what they receive.
 //
 // Errors
 //
 // A method reports an error as a gRPC status with any code but UNAVAILABLE,
-// CANCELLED and DEADLINE_EXCEEDED; its message reaches the user. An ErrorDetail in
-// the status's details says more.
+// CANCELLED and DEADLINE_EXCEEDED, which look like a lost connection; its message
+// reaches the user. Keep it below some KiB. An ErrorDetail says more: it travels as
+// gRPC's usual error details, a google.rpc.Status in the trailing metadata
+// grpc-status-details-bin, whose code and message are the call's and whose details
+// hold the type URL type.googleapis.com/ltadbench.method.v1.ErrorDetail. Where a
+// library turns exceptions into statuses, see that the stack reaches standard error
+// (grpcio logs it, once Python's logging is configured).
 
 // Code generated by protoc-gen-go-grpc. DO NOT EDIT.
 // versions:
@@ -70,7 +121,8 @@ const (
 type MethodServiceClient interface {
 	// Describe says what the method is. It must be cheap: no weights, no GPU.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
-	// Fit trains on normal images; the stream tells how far it is and ends with OK.
+	// Fit trains on normal images; the stream tells how far it is, in any number of
+	// messages, and ends with OK when the method is fitted.
 	Fit(ctx context.Context, in *FitRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FitResponse], error)
 	// Predict answers for each sample exactly once, in any order.
 	Predict(ctx context.Context, in *PredictRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PredictResponse], error)
@@ -162,7 +214,8 @@ func (c *methodServiceClient) Load(ctx context.Context, in *LoadRequest, opts ..
 type MethodServiceServer interface {
 	// Describe says what the method is. It must be cheap: no weights, no GPU.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
-	// Fit trains on normal images; the stream tells how far it is and ends with OK.
+	// Fit trains on normal images; the stream tells how far it is, in any number of
+	// messages, and ends with OK when the method is fitted.
 	Fit(*FitRequest, grpc.ServerStreamingServer[FitResponse]) error
 	// Predict answers for each sample exactly once, in any order.
 	Predict(*PredictRequest, grpc.ServerStreamingServer[PredictResponse]) error
