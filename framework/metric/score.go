@@ -114,7 +114,7 @@ func (s *Scorer) pooled(pixels []float32) float32 {
 		var small [(2*window - 1) * (2*window - 1)]float64
 		top = max(top, pooledIn(small[:], pixels, n, y, x, min(window, wide-y), min(window, wide-x)))
 	}
-	return float32(top / (window * window))
+	return float32(top/(window*window)) + 0 // one zero, whichever was found first
 }
 
 // bound gives for each tile, window x window pixels of the map, the largest pixel in

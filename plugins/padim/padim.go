@@ -206,11 +206,11 @@ func (m *Method) Load(_ context.Context, s plugin.Session, dir string) error {
 		return fault.New(fault.Data, "%s: cannot load state: sizes %+v are impossible", dir, sh)
 	}
 	positions := sh.Height * sh.Width
-	md := &model{Height: sh.Height, Width: sh.Width, Channels: sh.Channels, selected: make([]int, sh.D)}
 	channels, err := state.Get[int32](r, "channels", sh.D)
 	if err != nil {
 		return err
 	}
+	md := &model{Height: sh.Height, Width: sh.Width, Channels: sh.Channels, selected: make([]int, sh.D)}
 	for i, c := range channels {
 		if md.selected[i] = int(c); c < 0 || int(c) >= sh.Channels {
 			return fault.New(fault.Data, "%s: cannot load state: channel %d of %d", dir, c, sh.Channels)

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/tensors"
 	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
+	"github.com/ltadbench/ltadbench/plugins/internal/state"
 )
 
 // correlate multiplies the channels of each patch with a fixed matrix.
@@ -217,6 +219,26 @@ func BenchmarkPredict(b *testing.B) {
 }
 
 // A fit must stop soon after its context ends, also in the middle.
+func TestLoadOfImpossibleSizes(t *testing.T) {
+	for _, d := range []int{-1, 3, 1 << 60} {
+		dir := t.TempDir()
+		w, err := state.NewWriter(dir, name, version, shape{defaults(), 1, 1, d, d})
+		if err == nil {
+			err = state.Put(w, "channels", []int32{0, 1}, 2)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := New()
+		if err := m.(plugin.Saver).Load(context.Background(), methodtest.Session(t, m, 1, nil), dir); fault.KindOf(err) != fault.Data {
+			t.Errorf("%d channels: %v", d, err)
+		}
+	}
+}
+
 func TestCancelInTheMiddle(t *testing.T) {
 	const n, h, w, c = 40, 20, 20, 100
 	s := methodtest.Samples(t, tensors.Float32, methodtest.Numbers(1, n*h*w*c), n, h, w, c, nil)

@@ -31,8 +31,8 @@
 // Fit reads the training images twice: it keeps projection_dim numbers for each
 // patch, chooses, and then reads the chosen patches. So it holds 4 projection_dim
 // bytes for each training patch (100 MB for 1000 images of 14 x 14), beside the
-// bank, at coreset_sampling_ratio of the patches with all channels, about thrice
-// while it is made.
+// bank, at coreset_sampling_ratio of the patches with all channels, about seven
+// times while it is made.
 //
 // The default ratio is 10 %, that of the authors' released models and of most
 // published tables; the paper also has 25 % and 1 %. With 300 training images of 28
@@ -59,14 +59,14 @@ import (
 const (
 	name = "patchcore"
 	// version changes whenever the numbers would.
-	version = "1"
+	version = "2"
 )
 
 // Options are PatchCore's options.
 type Options struct {
 	Patchsize      int     `json:"patchsize" min:"1" doc:"Side of the square neighbourhood that is averaged into a patch's features, odd (section 3.1, p)."`
 	Ratio          float64 `json:"coreset_sampling_ratio" above:"0" max:"1" doc:"Share of all training patches that the memory bank keeps (section 3.2; the paper has 0.25, 0.1 and 0.01); 1 keeps all."`
-	StartingPoints int     `json:"number_of_starting_points" min:"1" doc:"Random patches whose mean distance stands in for the distance to the coreset before its first choice (authors' approximate greedy sampler: 10); 1 is the greedy algorithm begun at a random patch."`
+	StartingPoints int     `json:"number_of_starting_points" min:"1" max:"1000" doc:"Random patches whose mean distance stands in for the distance to the coreset before its first choice (authors' approximate greedy sampler: 10); 1 is the greedy algorithm begun at a random patch."`
 	ProjectionDim  int     `json:"projection_dim" min:"0" doc:"Dimensions of the random projection in which the coreset is chosen (section 3.2; authors' code: 128); 0 for none."`
 	Neighbors      int     `json:"num_neighbors" min:"1" max:"512" doc:"Neighbours of the nearest bank patch that re-weight the image score (equation 7, b); 1 for no re-weighting."`
 	Sigma          float64 `json:"sigma" min:"0" doc:"Standard deviation of the Gaussian that smooths the anomaly map, in pixels of a map enlarged to 224 x 224 (section 3.3: 4); 0 for none."`

@@ -114,6 +114,22 @@ func TestPlantedAnomalyInHeadAndTail(t *testing.T) {
 	}
 }
 
+// Without neighbourhoods, constant features have one patch: it fills the bank.
+func TestOneKindOfPatch(t *testing.T) {
+	orttest.Init(t)
+	same := slices.Repeat([]float32{0.3}, 2*4*5*6)
+	s := methodtest.Samples(t, tensors.Float32, same, 2, 4, 5, 6, nil)
+	for _, starts := range []int{1, 10} {
+		m := New()
+		methodtest.Fit(t, m, methodtest.Session(t, m, 2, map[string]any{"patchsize": 1, "number_of_starting_points": starts}), s)
+		for _, p := range methodtest.Predict(t, m, s) {
+			if p.Score != 0 || slices.Max(p.Map) != 0 {
+				t.Errorf("%d starts: a training image scores %g, its map has %g", starts, p.Score, slices.Max(p.Map))
+			}
+		}
+	}
+}
+
 func TestEvenPatchsize(t *testing.T) {
 	m := New()
 	s := methodtest.Samples(t, tensors.Float32, make([]float32, 12), 1, 2, 2, 3, nil)

@@ -16,7 +16,8 @@ const MaxNeighbors = bankBlock / 2
 const bankBlock = 1024
 
 // Bank is a set of vectors to search. It holds them twice, here and within ONNX
-// Runtime; making it takes as much again for a moment.
+// Runtime; while it is made, about seven copies exist for a moment (2.0 GB in all
+// for a bank of 282 MB). They must be less than 2 GiB, the limit of the format.
 type Bank struct {
 	rows    []float32
 	dim     int
@@ -31,10 +32,8 @@ func NewBank(rows []float32, dim int, device string) (*Bank, error) {
 	if dim < 1 || len(rows) == 0 || len(rows)%dim != 0 {
 		return nil, wrong("%d numbers are not a bank of vectors of %d", len(rows), dim)
 	}
-	b := &Bank{rows: rows, dim: dim}
-	centred := append([]float32(nil), rows...)
-	b.mean = center(centred, dim)
-	model, err := bankGraph(centred, dim)
+	b := &Bank{rows: rows, dim: dim, mean: mean(rows, dim)}
+	model, err := bankGraph(rows, b.mean)
 	if err != nil {
 		return nil, fault.New(fault.Config, "the memory bank of %d vectors of %d is too large: %w", b.Len(), dim, err).
 			WithHint("keep a smaller share of the training patches")
@@ -44,10 +43,12 @@ func NewBank(rows []float32, dim int, device string) (*Bank, error) {
 }
 
 // bankGraph is a network from queries [q, dim] and a number k [1] to the k
-// nearest rows of each: |row|²-2·row·query, ascending, and the rows' indices. It
+// nearest rows of each: |row|²-2·row·query, ascending, and the rows' indices; the
+// mean is subtracted from the rows, and must be from the queries. It
 // searches the bank in blocks of equal size, up to one row, and then among the
 // blocks' winners. Ties go to the lower index.
-func bankGraph(rows []float32, dim int) ([]byte, error) {
+func bankGraph(rows, mean []float32) ([]byte, error) {
+	dim := len(mean)
 	g := onnx.NewBuilder("bank", 17)
 	q := g.Input("queries", onnx.Float32, "q", dim)
 	k := g.Input("k", onnx.Int64, 1)
@@ -59,7 +60,10 @@ func bankGraph(rows []float32, dim int) ([]byte, error) {
 	var values, indices []string
 	for i := range blocks {
 		lo, hi := n*i/blocks, n*(i+1)/blocks
-		block := append([]float32(nil), rows[lo*dim:hi*dim]...)
+		block := make([]float32, (hi-lo)*dim)
+		for at := 0; at < len(block); at += dim {
+			subtract(block[at:][:dim], rows[lo*dim+at:][:dim], mean)
+		}
 		lengths := make([]float32, hi-lo)
 		norms(lengths, block, dim)
 		for j := range block {

@@ -29,8 +29,8 @@ const (
 //
 // Before the first choice, the distance of a point is the mean of its distances
 // to the points of starts, as in the approximate greedy sampler of PatchCore's
-// authors; with a single start s, that is the greedy algorithm begun at s,
-// without s itself.
+// authors. A single start is itself the first choice, and so is the first of
+// starts that all coincide: nothing else would be chosen for points like it.
 //
 // The points are centred in place. Beside them Coreset holds n rows more, and
 // about 20 MB.
@@ -68,6 +68,9 @@ func Coreset(ctx context.Context, points []float32, dim, n int, starts []int, th
 		return nil, err
 	}
 	n = min(n, total)
+	if n > 0 && (len(starts) == 1 || c.bound[starts[0]] <= 0) {
+		c.choose(starts[0])
+	}
 	for len(c.chosen) < n {
 		report(len(c.chosen))
 		more, err := c.round(ctx, n)
@@ -119,6 +122,13 @@ func (c *chooser) begin(ctx context.Context, starts []int) error {
 		}
 		return nil
 	})
+}
+
+func (c *chooser) choose(p int) {
+	c.bound[p] = -1
+	c.chosen = append(c.chosen, p)
+	c.centres = append(c.centres, c.gather([]int{p}, -2)...)
+	c.centre2 = append(c.centre2, c.norm[p])
 }
 
 // squared is the squared distance of point p to another, q, of which v is
@@ -186,10 +196,7 @@ func (c *chooser) round(ctx context.Context, n int) (bool, error) {
 		for j, d := range mutual[best*len(ahead):][:len(ahead)] {
 			c.bound[ahead[j]] = min(c.bound[ahead[j]], d)
 		}
-		c.bound[p] = -1
-		c.chosen = append(c.chosen, p)
-		c.centres = append(c.centres, c.gather([]int{p}, -2)...)
-		c.centre2 = append(c.centre2, c.norm[p])
+		c.choose(p)
 	}
 	for _, p := range ahead {
 		c.seen[p] = int32(len(c.chosen))

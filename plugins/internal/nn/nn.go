@@ -112,20 +112,25 @@ func run(ctx context.Context, s *ort.Session, a, b, c []float32, k int, out []fl
 // center subtracts the mean vector from rows of length k, in place, and returns
 // it.
 func center(rows []float32, k int) []float32 {
+	m := mean(rows, k)
+	for at := 0; at < len(rows); at += k {
+		subtract(rows[at:][:k], rows[at:][:k], m)
+	}
+	return m
+}
+
+func mean(rows []float32, k int) []float32 {
 	sum := make([]float64, k)
 	for at := 0; at < len(rows); at += k {
 		for j, v := range rows[at:][:k] {
 			sum[j] += float64(v)
 		}
 	}
-	mean := make([]float32, k)
-	for j := range mean {
-		mean[j] = float32(sum[j] / float64(max(1, len(rows)/k)))
+	m := make([]float32, k)
+	for j := range m {
+		m[j] = float32(sum[j] / float64(max(1, len(rows)/k)))
 	}
-	for at := 0; at < len(rows); at += k {
-		subtract(rows[at:][:k], rows[at:][:k], mean)
-	}
-	return mean
+	return m
 }
 
 func subtract(dst, a, b []float32) {

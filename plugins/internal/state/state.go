@@ -1,8 +1,8 @@
 // Package state stores the fitted state of a method in a directory: one .npy file
 // for each array, and state.json, which names the method and its version, holds
-// its options and small numbers, and has the SHA-256 of each file. state.json is
-// written last and by a rename, so that a directory without it is an unfinished
-// one; reading trusts nothing that does not agree with it.
+// its options and small numbers, and has the SHA-256 of each file and of itself.
+// state.json is written last and by a rename, so that a directory without it is an
+// unfinished one; reading trusts nothing that does not agree with it.
 package state
 
 import (
@@ -23,7 +23,7 @@ import (
 
 const (
 	headFile = "state.json"
-	format   = 1
+	format   = 2
 )
 
 type head struct {
@@ -32,6 +32,15 @@ type head struct {
 	Version string            `json:"version"`
 	Values  json.RawMessage   `json:"values"`
 	Arrays  map[string]string `json:"arrays"` // name -> SHA-256 of the file
+	Sum     string            `json:"sha256"` // of the head without it
+}
+
+// sum is the SHA-256 of the head without Sum, as JSON without spaces.
+func (h head) sum() (string, error) {
+	h.Sum = ""
+	raw, err := json.Marshal(h)
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), err
 }
 
 type element interface{ float32 | float64 | int32 }
@@ -59,7 +68,7 @@ func NewWriter(dir, method, version string, values any) (*Writer, error) {
 	if err != nil {
 		return nil, fault.New(fault.Internal, "state of method %q: %w", method, err)
 	}
-	return &Writer{dir, head{format, method, version, raw, map[string]string{}}}, nil
+	return &Writer{dir, head{Format: format, Method: method, Version: version, Values: raw, Arrays: map[string]string{}}}, nil
 }
 
 // Put writes an array whose first axis is rows.
@@ -103,7 +112,12 @@ func put[T element](path string, data []T, shape []int) (err error) {
 
 // Close finishes the state: without it Open refuses the directory.
 func (w *Writer) Close() error {
-	raw, err := json.MarshalIndent(w.head, "", "  ")
+	var raw []byte
+	sum, err := w.head.sum()
+	if err == nil {
+		w.head.Sum = sum
+		raw, err = json.MarshalIndent(w.head, "", "  ")
+	}
 	if err != nil {
 		return fault.New(fault.Internal, "state of method %q: %w", w.head.Method, err)
 	}
@@ -144,6 +158,9 @@ func Open(dir, method, version string, values any) (*Reader, error) {
 		return nil, bad("%s: is the state of method %q, not %q", path, h.Method, method)
 	case h.Version != version:
 		return nil, bad("%s: was saved by version %q of method %q, this is %q", path, h.Version, method, version)
+	}
+	if sum, err := r.head.sum(); err != nil || sum != r.head.Sum {
+		return nil, bad("%s: content has changed since it was saved", path)
 	}
 	if err := strict(r.head.Values, values); err != nil {
 		return nil, bad("%s: values: %w", path, err)

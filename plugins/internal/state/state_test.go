@@ -81,6 +81,28 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Every byte of state.json counts.
+func TestDamagedHead(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir)
+	path := filepath.Join(dir, headFile)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range len(good) - 1 { // the last is the end of the line
+		raw := slices.Clone(good)
+		raw[i] ^= 1
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var v values
+		if _, err := Open(dir, "m", "1", &v); fault.KindOf(err) != fault.Data {
+			t.Errorf("state.json with %q for %q opens: %v", raw[i], good[i], err)
+		}
+	}
+}
+
 // Whatever state.json holds, Open gives an error or a state, and Get the array
 // that was written or an error.
 func FuzzOpen(f *testing.F) {
@@ -92,7 +114,8 @@ func FuzzOpen(f *testing.F) {
 	}
 	for _, seed := range [][]byte{
 		good, nil, []byte("null"), []byte("{}"), append(slices.Clone(good), '{'), good[:len(good)/2],
-		bytes.Replace(good, []byte(`"a"`), []byte(`"b"`), 1), bytes.Replace(good, []byte(`"format": 1`), []byte(`"format": 2`), 1),
+		bytes.Replace(good, []byte(`"a"`), []byte(`"b"`), 1), bytes.Replace(good, []byte(`"format": 2`), []byte(`"format": 1`), 1),
+		bytes.Replace(good, []byte(`"n": 3`), []byte(`"n": 2`), 1),
 	} {
 		f.Add(seed)
 	}
@@ -104,6 +127,9 @@ func FuzzOpen(f *testing.F) {
 		r, err := Open(dir, "m", "1", &v)
 		if err != nil {
 			return
+		}
+		if v.N != 3 {
+			t.Errorf("state.json %q gives %+v", raw, v)
 		}
 		if a, err := Get[float64](r, "a", 2, 3); err == nil && a[5] != 6 {
 			t.Errorf("state.json %q gives %v", raw, a)

@@ -26,8 +26,8 @@ def embed(x, size):  # mean over size x size patches, zeros beyond the border
 
 def coreset(points, n, start):
     least = np.linalg.norm(points - points[start], axis=1)
-    chosen = []
-    for _ in range(n):
+    chosen = [start]
+    for _ in range(n - 1):
         i = int(np.argmax(least))
         chosen.append(i)
         least = np.minimum(least, np.linalg.norm(points - points[i], axis=1))
