@@ -18,9 +18,9 @@
 // What a plugin can do to its host is bounded. It gets an environment by
 // allow-list and a process group of its own, which is killed as a whole; its
 // connection is authenticated (go-plugin's AutoMTLS over a socket in a private
-// directory; see mutualTLS) and its messages limited; its output is read by this package,
-// never by go-plugin, whose own reader can be crashed by one odd line; each call
-// has a deadline. When the host dies, even by kill -9, its guard, a small shell
+// directory; see mutualTLS) and its messages limited; its output is read by this
+// package, never by go-plugin, whose own reader can be crashed by one odd line; each
+// call has a deadline. When the host dies, even by kill -9, its guard, a small shell
 // that waits for this, kills the plugin's group and removes its socket; the SDKs
 // watch a pipe to the same end, and on Linux the kernel sends SIGTERM. What remains
 // possible, since plugins are programs that the user chose to run, not sandboxed

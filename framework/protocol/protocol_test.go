@@ -239,14 +239,20 @@ func TestUnknownInput(t *testing.T) {
 	}
 }
 
-// TestVersionInProto makes sure that the number which go-plugin negotiates is the
-// version of the .proto.
-func TestVersionInProto(t *testing.T) {
+// TestConstantsInProto makes sure that what the .proto tells implementers in other
+// languages is what the host does.
+func TestConstantsInProto(t *testing.T) {
 	text, err := os.ReadFile(fmt.Sprintf("ltadbench/method/v%d/method.proto", Version))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("package ltadbench.method.v%d;", Version); !strings.Contains(string(text), want) {
-		t.Errorf("method.proto lacks %q", want)
+	for _, want := range []string{
+		fmt.Sprintf("package ltadbench.method.v%d;", Version), CookieKey + " ", CookieValue,
+		fmt.Sprintf("%-24s  %d,", LifelineEnv, LifelineFD), ORTLibEnv, LogLevelEnv, MapsFile,
+		fmt.Sprintf("%d MiB", MaxMessage>>20), fmt.Sprintf("1|%d|unix|", Version),
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("method.proto lacks %q", want)
+		}
 	}
 }
