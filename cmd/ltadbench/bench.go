@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ func (a *app) load() (*config.Bench, error) {
 	if path == "" {
 		path = "bench.yaml"
 	}
-	text, err := os.ReadFile(path)
+	text, err := readConfig(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && a.configPath == "":
 		path, text, known.Dir = builtinConfig, ltadbench.DefaultConfig, here
@@ -70,6 +71,17 @@ func (a *app) load() (*config.Bench, error) {
 	return config.Load(path, text, known)
 }
 
+// readConfig reads a file, but no more of it than tells that it is too large to be a
+// configuration.
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 16<<20))
+}
+
 // store is where the results are.
 func (a *app) store(b *config.Bench) *result.Store {
 	if a.results != "" {
@@ -78,17 +90,44 @@ func (a *app) store(b *config.Bench) *result.Store {
 	return result.Open(b.Output.Results)
 }
 
-// configName names the configuration in the index of results: by its absolute path,
-// so that configurations that share a results directory keep their tables apart.
-func configName(b *config.Bench) (string, error) {
+// configName names the configuration in the index of results: by its path as seen from
+// there. So configurations that share a results directory keep their tables apart, and
+// a project that is moved, copied or seen through a symbolic link keeps its own.
+func configName(b *config.Bench, s *result.Store) (string, error) {
 	if b.File == builtinConfig {
 		return b.File, nil
 	}
-	path, err := filepath.Abs(b.File)
+	file, err := realPath(b.File)
+	if err != nil {
+		return "", err
+	}
+	dir, err := realPath(s.Dir())
+	if err != nil {
+		return "", err
+	}
+	if rel, err := filepath.Rel(dir, file); err == nil {
+		return rel, nil
+	}
+	return file, nil
+}
+
+// realPath is the absolute path without symbolic links; what is not there yet has none.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", fault.New(fault.System, "%w", err)
 	}
-	return path, nil
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real, nil
+	}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path, nil
+	}
+	if parent, err = realPath(parent); err != nil {
+		return "", err
+	}
+	return filepath.Join(parent, filepath.Base(path)), nil
 }
 
 // setup is what the runner needs, for the cells that pass the filters.
@@ -105,12 +144,13 @@ func (a *app) setup(b *config.Bench, only []string, device string) (runner.Setup
 	if err != nil {
 		return runner.Setup{}, err
 	}
-	name, err := configName(b)
+	store := a.store(b)
+	name, err := configName(b, store)
 	if err != nil {
 		return runner.Setup{}, err
 	}
 	return runner.Setup{
-		Bench: b, Config: name, Cells: cells, Store: a.store(b), CacheDir: cache,
+		Bench: b, Config: name, Cells: cells, Store: store, CacheDir: cache,
 		Builtin: plugins.Builtin(), PluginPath: pluginPath(), PackPath: packs,
 		Device: device, Threads: runtime.GOMAXPROCS(0), Library: ort.Options{Path: a.library},
 		Show: a.console, Log: a.log,

@@ -24,6 +24,8 @@ type console struct {
 	quiet    bool // no progress
 	log      hclog.Logger
 	bars     *mpb.Progress // nil if err is no terminal
+	draw     chan any      // each value draws the bars, and the lines above them
+	closed   chan struct{}
 }
 
 func newConsole(out, err io.Writer, quiet bool, level hclog.Level) *console {
@@ -31,14 +33,42 @@ func newConsole(out, err io.Writer, quiet bool, level hclog.Level) *console {
 	c.color = isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	logTo := err
 	if !quiet && isTerminal(err) && os.Getenv("TERM") != "dumb" {
-		c.bars = mpb.New(mpb.WithOutput(err), mpb.WithRefreshRate(150*time.Millisecond), mpb.WithAutoRefresh())
+		c.start()
 		logTo = c.bars // logs scroll above the bars
 	}
 	c.log = hclog.New(&hclog.LoggerOptions{Output: logTo, Level: level, TimeFormat: "15:04:05", DisableTime: false})
 	return c
 }
 
+// start puts bars on err.
+func (c *console) start() {
+	c.draw, c.closed = make(chan any), make(chan struct{})
+	c.bars = mpb.New(mpb.WithOutput(c.err), mpb.WithManualRefresh(c.draw))
+	go c.animate()
+}
+
+// animate draws the bars a few times a second until the console is closed.
+func (c *console) animate() {
+	tick := time.NewTicker(150 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			select {
+			case c.draw <- now:
+			case <-c.closed:
+				return
+			}
+		case <-c.closed:
+			return
+		}
+	}
+}
+
 func isTerminal(w io.Writer) bool {
+	if o, ok := w.(*output); ok {
+		w = o.Writer
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -46,6 +76,15 @@ func isTerminal(w io.Writer) bool {
 // close takes the bars off the terminal; nothing may be reported after it.
 func (c *console) close() {
 	if c.bars != nil {
+		close(c.closed)
+		// Lines are written when the bars are next drawn, and Shutdown drops those that
+		// wait. When the second request is taken, the first is being served.
+		for range 2 {
+			select {
+			case c.draw <- time.Now():
+			case <-time.After(time.Second): // the terminal is gone
+			}
+		}
 		c.bars.Shutdown()
 		c.bars = nil
 	}

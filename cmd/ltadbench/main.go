@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -24,10 +25,13 @@ func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
 func Main(args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() { // a second Ctrl-C ends at once
+	go func() { // a second Ctrl-C ends at once; but timeout(1) and others send two signals as one
 		<-ctx.Done()
+		time.Sleep(time.Second)
 		stop()
 	}()
+	stdout := &output{Writer: out}
+	out = stdout
 	a := &app{out: out, errOut: errOut}
 	root := a.root()
 	root.SetArgs(args)
@@ -36,6 +40,9 @@ func Main(args []string, out, errOut io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	if a.console != nil {
 		a.close()
+	}
+	if err == nil && stdout.err != nil {
+		err = fault.New(fault.System, "%w", stdout.err)
 	}
 	if err == nil {
 		return fault.ExitOK
@@ -46,6 +53,21 @@ func Main(args []string, out, errOut io.Writer) int {
 	}
 	fmt.Fprintf(errOut, "ltadbench: %s\n", fault.Format(err))
 	return fault.ExitStatus(err)
+}
+
+// output remembers the first failed write, so that no command can take a table that
+// did not reach a full disk for a success.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // app is one invocation: its global flags, and the console made from them.
@@ -79,7 +101,13 @@ Exit status: 0 ok; 1 bad configuration or data, or an internal error; 2 wrong us
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		Args:              noSuchCommand,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			for _, name := range []string{"config", "results", "onnxruntime"} {
+				// As in -c "$MY_BENCH": to run something else instead would be no help.
+				if f := c.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+					return fault.New(fault.Usage, "--%s is empty", name).WithHint("is a variable not set? Leave the flag out for the default")
+				}
+			}
 			level := hclog.LevelFromString(a.logLevel)
 			if level == hclog.NoLevel {
 				return fault.New(fault.Usage, "--log-level %q is not one of trace, debug, info, warn, error, off", a.logLevel)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -50,7 +51,9 @@ func (v *view) options(b *config.Bench) (reports.Options, error) {
 		if !slices.Contains(ad.Metrics, ad.Metric(m)) {
 			return o, fault.New(fault.Usage, "--metrics %q is not one of %s", m, joined(ad.Metrics))
 		}
-		o.Metrics = append(o.Metrics, ad.Metric(m))
+		if !slices.Contains(o.Metrics, ad.Metric(m)) {
+			o.Metrics = append(o.Metrics, ad.Metric(m))
+		}
 	}
 	if len(v.groups) > 0 {
 		o.Groups = nil
@@ -60,7 +63,9 @@ func (v *view) options(b *config.Bench) (reports.Options, error) {
 		if at < 0 {
 			return o, fault.New(fault.Usage, "--classes %q is not one of All, High, Low", g)
 		}
-		o.Groups = append(o.Groups, []ad.Group{ad.All, ad.High, ad.Low}[at])
+		if group := []ad.Group{ad.All, ad.High, ad.Low}[at]; !slices.Contains(o.Groups, group) {
+			o.Groups = append(o.Groups, group)
+		}
 	}
 	return o, nil
 }
@@ -119,10 +124,10 @@ on from there. Cells that failed stay failed until --retry.`,
 			if err != nil {
 				return err
 			}
-			if order.Jobs == 0 {
+			if !c.Flags().Changed("jobs") {
 				order.Jobs = max(1, b.Run.Jobs)
 			}
-			if order.Jobs < 0 {
+			if order.Jobs < 1 {
 				return fault.New(fault.Usage, "--jobs %d: want 1 or more", order.Jobs)
 			}
 			device = cmp.Or(device, b.Run.Device)
@@ -200,7 +205,7 @@ JSON hold the numbers as fractions of 1 with all their digits.`,
 				return err
 			}
 			store := a.store(b)
-			name, err := configName(b)
+			name, err := configName(b, store)
 			if err != nil {
 				return err
 			}
@@ -262,6 +267,10 @@ ones. Needs the dataset's masks; runs no method and no encoder.`,
 			s, err := a.setup(b, only, b.Run.Device)
 			if err != nil {
 				return err
+			}
+			if _, err := os.Stat(s.Store.Dir()); err != nil { // Lock would make it
+				return fault.New(fault.Data, "no results here: %w", err).
+					WithHint("run `ltadbench run` with this configuration first, or name the place of the results with --results DIR")
 			}
 			unlock, err := s.Store.Lock()
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/home"
+	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/framework/runner"
 	"github.com/ltadbench/ltadbench/reports"
 	"github.com/ltadbench/ltadbench/splits"
@@ -115,13 +116,6 @@ paths to leave out). --format writes the images as jsonl or list for other progr
 }
 
 func (a *app) writeSplit(m *splits.Manifest, format, path string) error {
-	if format == "manifest" && path != "" {
-		if err := m.Write(path); err != nil {
-			return err
-		}
-		a.printf("%s: %s, %d images", path, m.Digest(), len(m.Files()))
-		return nil
-	}
 	var text strings.Builder
 	var err error
 	switch format {
@@ -139,11 +133,16 @@ func (a *app) writeSplit(m *splits.Manifest, format, path string) error {
 	}
 	if path == "" {
 		_, err = fmt.Fprint(a.out, text.String())
-	} else {
-		err = os.WriteFile(path, []byte(text.String()), 0o666)
+	} else if info, missing := os.Stat(path); missing == nil && !info.Mode().IsRegular() {
+		err = os.WriteFile(path, []byte(text.String()), 0o666) // into a pipe or device, not in its place
+	} else if err := result.WriteFile(path, []byte(text.String())); err != nil {
+		return err
 	}
 	if err != nil {
 		return fault.New(fault.System, "%w", err)
+	}
+	if path != "" {
+		a.printf("%s: %s, %d images", path, m.Digest(), len(m.Files()))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 
@@ -76,7 +77,8 @@ func (s *Store) Lock() (unlock func(), err error) {
 	lock := flock.New(filepath.Join(s.dir, ".lock"))
 	ok, err := lock.TryLock()
 	if err != nil {
-		return nil, fault.New(fault.System, "%s: cannot lock: %w", lock.Path(), err)
+		return nil, fault.New(fault.System, "%s: cannot lock: %w", lock.Path(), err).
+			WithHint("choose a place that you may write to with --results DIR or output.results in bench.yaml")
 	}
 	if !ok {
 		return nil, fault.New(fault.System, "%s: another ltadbench is writing results here", s.dir).
@@ -92,13 +94,12 @@ func (s *Store) Lock() (unlock func(), err error) {
 // clean removes what killed runs left: scratch, files half written, and maps
 // whose record was never written.
 func (s *Store) clean() error {
-	leftovers, _ := filepath.Glob(filepath.Join(s.dir, "scratch", "*"))
-	for _, sub := range []string{"cells", "maps", "splits"} {
-		half, _ := filepath.Glob(filepath.Join(s.dir, sub, "*.tmp*"))
-		leftovers = append(leftovers, half...)
+	leftovers := s.match("scratch", "*")
+	for _, sub := range []string{"cells", "maps", "index"} {
+		leftovers = append(leftovers, s.match(sub, "*.tmp*")...)
 	}
-	maps, _ := filepath.Glob(filepath.Join(s.dir, "maps", "*.npy"))
-	for _, m := range maps {
+	leftovers = append(leftovers, s.match("splits", ".*")...)
+	for _, m := range s.match("maps", "*.npy") {
 		key := ad.Digest("sha256:" + strings.TrimSuffix(filepath.Base(m), ".npy"))
 		if _, err := os.Stat(s.cellPath(key)); errors.Is(err, fs.ErrNotExist) {
 			leftovers = append(leftovers, m)
@@ -112,12 +113,29 @@ func (s *Store) clean() error {
 	return nil
 }
 
+// match gives the files of a subdirectory whose names match; the store's own path may
+// hold what a pattern would take for a wildcard.
+func (s *Store) match(sub, pattern string) (paths []string) {
+	entries, _ := os.ReadDir(filepath.Join(s.dir, sub))
+	for _, e := range entries {
+		if ok, _ := filepath.Match(pattern, e.Name()); ok {
+			paths = append(paths, filepath.Join(s.dir, sub, e.Name()))
+		}
+	}
+	return paths
+}
+
+// missing: there is no such file, nor can there be (part of the path is a file).
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 // Get reads a cell's record: nil if there is none. A record that cannot be read
 // is an error of kind Data.
 func (s *Store) Get(key ad.Digest) (*Record, error) {
 	path := s.cellPath(key)
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if missing(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -160,7 +178,7 @@ func (s *Store) Put(r *Record) error { return writeJSON(s.cellPath(r.Key), r) }
 // Index lists the cells of a configuration's last run.
 type Index struct {
 	Schema int     `json:"schema"`
-	Config string  `json:"config"` // its file's absolute path, or another name for it
+	Config string  `json:"config"` // its file's path as seen from the store, or another name for it
 	Cells  []Entry `json:"cells"`
 }
 
@@ -173,6 +191,7 @@ type Entry struct {
 func (s *Store) indexPath(config string) string {
 	sum := sha256.Sum256([]byte(config))
 	base := strings.TrimSuffix(filepath.Base(config), filepath.Ext(config))
+	base = strings.ToValidUTF8(base[:min(len(base), 64)], "")
 	return filepath.Join(s.dir, "index", fmt.Sprintf("%s-%x.json", base, sum[:4]))
 }
 
@@ -186,8 +205,8 @@ func (s *Store) PutIndex(ix Index) error {
 func (s *Store) Index(config string) (Index, error) {
 	path := s.indexPath(config)
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Index{}, fault.New(fault.Data, "%s: no results of %s here yet", s.dir, config).
+	if missing(err) {
+		return Index{}, fault.New(fault.Data, "%s: no results of %s here yet", s.dir, filepath.Base(config)).
 			WithHint("run `ltadbench run` with this configuration, or name the place of the results with --results DIR")
 	}
 	var ix Index
@@ -207,8 +226,7 @@ func (s *Store) Index(config string) (Index, error) {
 // configuration. Indexes that cannot be read are passed over.
 func (s *Store) Earlier(cell Cell) []ad.Digest {
 	var keys []ad.Digest
-	files, _ := filepath.Glob(filepath.Join(s.dir, "index", "*.json"))
-	for _, f := range files {
+	for _, f := range s.match("index", "*.json") {
 		var ix Index
 		if text, err := os.ReadFile(f); err != nil || json.Unmarshal(text, &ix) != nil || ix.Schema != Schema {
 			continue

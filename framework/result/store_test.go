@@ -112,7 +112,7 @@ func TestDamagedRecords(t *testing.T) {
 }
 
 func TestLockIsExclusiveAndCleans(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a[b]*") // no pattern
 	unlock, err := result.Open(dir).Lock()
 	if err != nil {
 		t.Fatal(err)
@@ -147,6 +147,23 @@ func TestLockIsExclusiveAndCleans(t *testing.T) {
 	}
 	if _, err := os.Stat(kept); err != nil {
 		t.Errorf("maps of a finished cell are gone: %v", err)
+	}
+}
+
+// A configuration's file may have as long a name as the file system takes.
+func TestIndexOfLongName(t *testing.T) {
+	s := result.Open(t.TempDir())
+	unlock, err := s.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	config := "../" + strings.Repeat("é", 120) + ".yaml"
+	if err := s.PutIndex(result.Index{Config: config}); err != nil {
+		t.Fatal(err)
+	}
+	if ix, err := s.Index(config); err != nil || ix.Config != config {
+		t.Errorf("index of %q, error %v", ix.Config, err)
 	}
 }
 

@@ -48,6 +48,11 @@ func (p *Plan) compute(ctx context.Context, c *Planned) (*result.Record, error) 
 	r.Run.Seconds["total"] = time.Since(begun).Seconds()
 	if err != nil {
 		r = p.failed(c, r.Run, err)
+		if c.Record != nil && c.Record.Status == result.Done {
+			// A failure, of the disk perhaps, takes no numbers away that are good.
+			a.task.End(summary(r) + "\n  its earlier result is kept")
+			return r, nil
+		}
 		os.Remove(p.Store.MapsPath(c.Key))
 	}
 	if r.Maps != nil && r.Maps.Kept {

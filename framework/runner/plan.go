@@ -381,7 +381,8 @@ func (p *Plan) ask(ctx context.Context, c config.Method) (*method, error) {
 func Describe(ctx context.Context, spec host.Spec) (plugin.Info, error) {
 	dir, err := os.MkdirTemp("", "ltadbench-describe-")
 	if err != nil {
-		return plugin.Info{}, fault.New(fault.System, "%w", err)
+		return plugin.Info{}, fault.New(fault.System, "cannot make a temporary directory: %w", err).
+			WithHint("set TMPDIR to a directory that you may write to")
 	}
 	defer os.RemoveAll(dir)
 	process, err := host.Start(ctx, spec, host.Config{WorkDir: dir})
@@ -413,15 +414,23 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 		Options: json.RawMessage(options), Seed: c.Seed, Protocol: p.protocol,
 	}
 	out.Key = out.inputs.Key()
+	if m.broken != nil {
+		return out, nil // it runs, that is fails, again: the cause may be another today
+	}
 	if out.Record, err = p.Store.Get(out.Key); err != nil {
 		p.Log.Warn("a stored record cannot be used; its cell runs again", "cell", out.Cell, "cause", err)
 		out.Record = nil
 	}
 	if out.Record != nil {
-		out.State = State(out.Record.Status)
-		out.Record.Cell = out.Cell // the same cell may have another name today
+		out.found(out.Record)
 	}
 	return out, nil
+}
+
+// found gives the cell its stored record.
+func (c *Planned) found(r *result.Record) {
+	c.Record, c.State = r, State(r.Status)
+	r.Cell = c.Cell // the same cell may have another name today
 }
 
 // locate puts the line of the configuration on errors about options.

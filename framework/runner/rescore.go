@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -135,7 +136,7 @@ func (p *Plan) olds(ctx context.Context) (olds map[result.Cell]*result.Record, w
 	return olds, warnings, nil
 }
 
-var errNoMaps = errors.New("its maps are not kept; run the cell again to score it by another protocol")
+var errNoMaps = errors.New("its maps cannot be scored; run the cell again with --fresh")
 
 // rescore scores the stored maps of a result under a protocol and stores the record.
 func (p *Plan) rescore(ctx context.Context, old *result.Record, d *dataset, protocol metric.Protocol) (*result.Record, error) {
@@ -153,7 +154,7 @@ func (p *Plan) rescore(ctx context.Context, old *result.Record, d *dataset, prot
 	s := &scoring{protocol: protocol, workers: p.Threads}
 	if old.Maps != nil {
 		if !old.Maps.Kept {
-			return nil, errNoMaps
+			return nil, fmt.Errorf("%w: they were not kept, because of output.keep_maps", errNoMaps)
 		}
 		if err := p.takeMaps(old, &r); err != nil {
 			return nil, err
@@ -180,16 +181,29 @@ func (p *Plan) takeMaps(old, r *result.Record) error {
 	from, to := p.Store.MapsPath(old.Key), p.Store.MapsPath(r.Key)
 	digest, err := digestOf(from)
 	if err == nil && digest != old.Maps.Digest {
-		err = fault.New(fault.Data, "%s: damaged: its digest is %s, not %s", from, digest, old.Maps.Digest).
-			WithHint("delete it and run the cell again with --fresh")
+		err = fmt.Errorf("%s: damaged: its digest is %s, not %s", from, digest, old.Maps.Digest)
 	}
-	if err != nil || from == to {
-		return err
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoMaps, err)
 	}
-	os.Remove(to)
-	if os.Link(from, to) == nil {
+	if from == to {
 		return nil
 	}
+	half := to + ".tmp"
+	os.Remove(half)
+	defer os.Remove(half) // also if both are links to one file: then Rename does nothing
+	if os.Link(from, half) != nil {
+		if err := copyFile(from, half); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(half, to); err != nil {
+		return fault.New(fault.System, "%w", err)
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return fault.New(fault.System, "%w", err)

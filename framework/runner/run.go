@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -32,6 +32,12 @@ func (p *Plan) Run(ctx context.Context, o Order) error {
 	defer p.truths.close()
 	var todo []*Planned
 	for _, c := range p.Cells {
+		if c.State == Pending && c.method.broken == nil {
+			// Another process may have finished it between the plan and the lock.
+			if r, err := p.Store.Get(c.Key); err == nil && r != nil {
+				c.found(r)
+			}
+		}
 		if o.Fresh || c.State == Pending || c.State == Failed && o.Retry {
 			todo = append(todo, c)
 		}
@@ -190,11 +196,15 @@ func EnsureLibrary(ctx context.Context, o ort.Options, show progress.Reporter) (
 // chooseDevice resolves "auto": the first GPU if the machine has one and the
 // library can use it, else the CPU.
 func chooseDevice(device string, library ort.Library) (string, error) {
+	gpus, _ := filepath.Glob("/dev/nvidia[0-9]*")
+	if wsl, _ := filepath.Glob("/dev/dxg"); len(gpus)+len(wsl) == 0 {
+		if device != "auto" && device != "cpu" {
+			return "", fault.New(fault.Config, "device %s: this machine shows no NVIDIA GPU", device).WithHint("use --device cpu, or auto")
+		}
+		return "cpu", nil // no need to load the library to know
+	}
 	if device != "auto" {
 		return device, nil
-	}
-	if _, err := os.Stat("/dev/nvidia0"); err != nil {
-		return "cpu", nil // no need to load the library to know
 	}
 	if err := ort.Init(library); err != nil {
 		return "", err
