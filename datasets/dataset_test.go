@@ -330,3 +330,16 @@ func TestSynthetic(t *testing.T) {
 		t.Errorf("a root for a synthetic dataset: error %v", err)
 	}
 }
+
+// A class that cannot be read must not be passed over; a loop of symbolic links stands
+// for missing permission, which the superuser's tests would not notice.
+func TestUnreadableClassIsAnError(t *testing.T) {
+	root := write(t, mvtecFiles)
+	if err := os.Symlink("locked", filepath.Join(root, "locked")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), Spec{"x", kindFolder, root, nil}, Env{})
+	if err == nil || !strings.Contains(err.Error(), "locked") {
+		t.Errorf("a class directory that cannot be read: %v, want an error that names it", err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
@@ -204,10 +205,15 @@ func classDirs(root string, l layout) []ad.ClassName {
 	return found
 }
 
+// isClass is true also for a directory that cannot be looked into, so that reading it
+// as a class says why: a class passed over would change every mean.
 func isClass(dir string, l layout) bool {
 	return slices.ContainsFunc(l.signs, func(sign string) bool {
 		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(sign)))
-		return err == nil && info.IsDir()
+		if err != nil {
+			return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+		}
+		return info.IsDir()
 	})
 }
 
