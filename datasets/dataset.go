@@ -166,20 +166,6 @@ func (d *Dataset) Part(part ad.Part) []ad.Sample {
 	return out
 }
 
-// TrainCounts gives the number of training images of each class.
-func (d *Dataset) TrainCounts() map[ad.ClassName]int {
-	n := make(map[ad.ClassName]int, len(d.Classes))
-	for _, c := range d.Classes {
-		n[c] = 0
-	}
-	for _, s := range d.Samples {
-		if s.Part == ad.Train {
-			n[s.Class]++
-		}
-	}
-	return n
-}
-
 // Counts are numbers of images of one class.
 type Counts struct {
 	Train         int // normal training images

@@ -193,9 +193,6 @@ func (p *Process) Describe() plugin.Info { return p.info }
 // files count as far as they were in memory; child processes do not count.
 func (p *Process) PeakMemory() int64 { return p.peak.Load() }
 
-// LogTail is the last lines of the method's log.
-func (p *Process) LogTail() string { return p.log.tail() }
-
 // peakEvery bounds how often progress messages have the peak noted: a method may
 // send thousands of them in a second.
 const peakEvery = 200 * time.Millisecond

@@ -28,11 +28,6 @@ func Float(name string, v float32) Attr {
 	return Attr{&onnxpb.AttributeProto{Name: &name, Type: onnxpb.AttributeProto_FLOAT.Enum(), F: &v}}
 }
 
-// Floats is an attribute of several numbers.
-func Floats(name string, v ...float32) Attr {
-	return Attr{&onnxpb.AttributeProto{Name: &name, Type: onnxpb.AttributeProto_FLOATS.Enum(), Floats: v}}
-}
-
 // String is a text attribute.
 func String(name, v string) Attr {
 	return Attr{&onnxpb.AttributeProto{Name: &name, Type: onnxpb.AttributeProto_STRING.Enum(), S: []byte(v)}}

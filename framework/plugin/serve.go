@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -67,7 +68,8 @@ func byHand(m Method) int {
 		fmt.Println(string(out))
 		return 0
 	}
-	self := filepath.Base(os.Args[0])
+	// A built-in method is several words: ltadbench plugin serve NAME.
+	self := strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " ")
 	fmt.Fprintf(os.Stderr, `This is a method for ltadbench, which starts it by itself.
 To use it, name it in bench.yaml; to try it: ltadbench plugin check NAME.
 To see what it is: %s describe

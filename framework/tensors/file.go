@@ -16,18 +16,6 @@ import (
 // Dense is gorgonia's dense tensor.
 type Dense = tensor.Dense
 
-// FromFloat32s wraps data, without a copy, as a tensor of the shape.
-func FromFloat32s(data []float32, shape ...int) (*Dense, error) {
-	h := Header{DType: Float32, Shape: shape}
-	if err := checkShape(Float32, shape); err != nil {
-		return nil, err
-	}
-	if h.Len() != len(data) {
-		return nil, fmt.Errorf("%d numbers do not fill a tensor of shape %v", len(data), shape)
-	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data)), nil
-}
-
 // File is a .npy file mapped read-only into memory. It is safe for concurrent
 // use; nothing taken from it may be used after Close, or written to. Map only
 // files that nobody shortens (use Reader for those).
