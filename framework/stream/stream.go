@@ -2,7 +2,8 @@
 // choice in ltadbench comes from one, so a run is the same on any machine, with
 // any number of workers and any version of Go: the generator (ChaCha8, whose
 // output the C2SP specification fixes) and each way of turning its 64-bit words
-// into a draw are defined here and carry the version in Version.
+// into a draw are defined here and carry the version in Version. The bulk draws of
+// training noise, Norms and Bernoulli, take only a seed from it, for SFC64.
 package stream
 
 import (
@@ -13,7 +14,7 @@ import (
 )
 
 // Version names the algorithms of this package in manifests and result keys. It
-// changes whenever a draw would.
+// changes whenever a draw would; a new kind of draw is an addition, which leaves it.
 const Version = "chacha8/1"
 
 // Stream is an endless sequence of random draws. It is not safe for concurrent
