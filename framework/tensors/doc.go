@@ -6,5 +6,6 @@
 //
 // All files are little-endian and in C order, their data begins at a multiple of
 // 64 bytes, and the first axis is the sample ("row") axis. This is the only
-// package that imports gorgonia.org/tensor; Dense is its tensor type.
+// package that imports gorgonia.org/tensor; Dense is its tensor type. Named tensors
+// in one file, such as weights and a model's state, are in safetensors below it.
 package tensors
