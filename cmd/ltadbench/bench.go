@@ -131,7 +131,7 @@ func realPath(path string) (string, error) {
 }
 
 // setup is what the runner needs, for the cells that pass the filters.
-func (a *app) setup(b *config.Bench, only []string, device string) (runner.Setup, error) {
+func (a *app) setup(b *config.Bench, only []string, device, engine string) (runner.Setup, error) {
 	cells, err := b.Filter(only)
 	if err != nil {
 		return runner.Setup{}, err
@@ -152,7 +152,7 @@ func (a *app) setup(b *config.Bench, only []string, device string) (runner.Setup
 	return runner.Setup{
 		Bench: b, Config: name, Cells: cells, Store: store, CacheDir: cache,
 		Builtin: plugins.Builtin(), PluginPath: pluginPath(), PackPath: packs,
-		Device: device, Threads: runtime.GOMAXPROCS(0), Library: ort.Options{Path: a.library},
+		Device: device, Engine: engine, Threads: runtime.GOMAXPROCS(0), Library: ort.Options{Path: a.library},
 		Show: a.console, Log: a.log,
 	}, nil
 }

@@ -51,7 +51,8 @@ func (a *app) pluginList() *cobra.Command {
 		Use:   "list",
 		Short: "the methods: built in, and installed on the plugin path",
 		Long: `list shows the built-in methods and the executables called ` + host.Executable + `NAME in the
-directories of $` + pluginPathEnv + ` and $PATH.`,
+directories of $` + pluginPathEnv + ` and $PATH. With --options also what each needs and gives, the
+engines it can compute with, whether a killed training goes on, and its options.`,
 		Example: "  ltadbench plugin list --options",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -87,7 +88,7 @@ directories of $` + pluginPathEnv + ` and $PATH.`,
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&options, "options", false, "also the options of each, with their defaults")
+	c.Flags().BoolVar(&options, "options", false, "also what each needs and gives, and its options with their defaults")
 	return c
 }
 
@@ -109,7 +110,7 @@ func (a *app) printOptions(info plugin.Info) error {
 	if info.Paper != "" {
 		fmt.Fprintf(a.out, ": %s", info.Paper)
 	}
-	fmt.Fprintln(a.out)
+	fmt.Fprintf(a.out, "\n  %s\n", traits(info))
 	var rows [][]string
 	for name, p := range schema.Properties {
 		rows = append(rows, []string{"  " + name, fmt.Sprint(p.Type), string(p.Default), p.Description})
@@ -122,9 +123,35 @@ func (a *app) printOptions(info plugin.Info) error {
 	return reports.List(a.out, []string{"  option", "type", "default", "what"}, rows)
 }
 
+// traits says what a method needs, gives and can.
+func traits(info plugin.Info) string {
+	var gives []string
+	for _, t := range []struct {
+		what string
+		has  bool
+	}{{"maps", info.Maps}, {"image scores", info.Scores}} {
+		if t.has {
+			gives = append(gives, t.what)
+		}
+	}
+	out := []string{"needs " + joined(info.Needs), "gives " + joined(gives)}
+	if len(info.Engines) > 0 {
+		out = append(out, "engines "+joined(info.Engines))
+	}
+	for _, t := range []struct {
+		what string
+		has  bool
+	}{{"deterministic", info.Deterministic}, {"saves and loads", info.SaveLoad}, {"resumes", info.Resumes}, {"told class names", info.ClassNames}} {
+		if t.has {
+			out = append(out, t.what)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
 func (a *app) pluginCheck() *cobra.Command {
 	var command []string
-	var options, dir string
+	var options, dir, engine string
 	c := &cobra.Command{
 		Use:   "check NAME",
 		Short: "run the conformance suite on a method",
@@ -143,16 +170,26 @@ configuration; --command checks any program.`,
 			if options != "" && !json.Valid([]byte(options)) {
 				return fault.New(fault.Usage, "--options is not JSON: %s", options)
 			}
+			if engine, err = chosen(c, engine, ""); err != nil {
+				return err
+			}
 			library, err := runner.EnsureLibrary(c.Context(), ort.Options{Path: a.library}, a.console)
 			if err != nil {
 				return err
+			}
+			if engine != "" { // a method without it would fail every check
+				if info, err := runner.Describe(c.Context(), spec); err == nil {
+					if _, err := host.Engine(info, engine); err != nil {
+						return err
+					}
+				}
 			}
 			if dir != "" {
 				if err := os.MkdirAll(dir, 0o777); err != nil {
 					return fault.New(fault.System, "%w", err)
 				}
 			}
-			cfg := plugintest.Config{Options: json.RawMessage(options), Dir: dir, Host: host.Config{ORTLibrary: library.Path}}
+			cfg := plugintest.Config{Options: json.RawMessage(options), Engine: engine, Dir: dir, Host: host.Config{ORTLibrary: library.Path}}
 			failed := 0
 			results, err := plugintest.Run(c.Context(), spec, cfg, func(r plugintest.Result) {
 				fmt.Fprintf(a.out, "%-5s %-24s %6.1fs  %s\n", r.Status, r.Name, r.Took.Round(100*time.Millisecond).Seconds(), r.What)
@@ -175,6 +212,7 @@ configuration; --command checks any program.`,
 	}
 	c.Flags().StringArrayVar(&command, "command", nil, "the program, then its arguments (repeat the flag for each word)")
 	c.Flags().StringVar(&options, "options", "", "options of the method as JSON, over its defaults")
+	engineFlag(c, &engine, "the first that the method has")
 	c.Flags().StringVar(&dir, "dir", "", "keep the data and the logs here")
 	return c
 }

@@ -105,7 +105,7 @@ func (a *app) runCommand() *cobra.Command {
 	var order runner.Order
 	var v view
 	var only []string
-	var device string
+	var device, engine string
 	var dry bool
 	c := &cobra.Command{
 		Use:   "run",
@@ -114,7 +114,8 @@ func (a *app) runCommand() *cobra.Command {
 comparison table. A cell is one dataset x split x encoder x method x seed. Finished
 cells are never run twice: they are found by the hash of everything that can change
 their numbers. Ctrl-C stops at once and keeps what is finished; the same command goes
-on from there. Cells that failed stay failed until --retry.`,
+on from there, and a method that writes checkpoints goes on in the middle of its
+training, also after a crash or a timeout. Cells that failed stay failed until --retry.`,
 		Example: `  ltadbench run
   ltadbench run -c bench.yaml --only method=padim,patchcore --only split=exp20
   ltadbench run --dry-run`,
@@ -134,7 +135,10 @@ on from there. Cells that failed stay failed until --retry.`,
 			if err := config.CheckDevice(device); err != nil {
 				return fault.New(fault.Usage, "--device: %w", err)
 			}
-			s, err := a.setup(b, only, device)
+			if engine, err = chosen(c, engine, b.Run.Engine); err != nil {
+				return err
+			}
+			s, err := a.setup(b, only, device, engine)
 			if err != nil {
 				return err
 			}
@@ -144,7 +148,11 @@ on from there. Cells that failed stay failed until --retry.`,
 			}
 			if dry {
 				for _, cell := range plan.Cells {
-					fmt.Fprintf(a.out, "%-8s %s\n", cell.State, cell.Cell)
+					resumes := ""
+					if cell.Resumes && !order.Fresh {
+						resumes = " (resumes)"
+					}
+					fmt.Fprintf(a.out, "%-8s %s%s\n", cell.State, cell.Cell, resumes)
 				}
 				return nil
 			}
@@ -161,10 +169,27 @@ on from there. Cells that failed stay failed until --retry.`,
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
 	c.Flags().IntVarP(&order.Jobs, "jobs", "j", 0, "cells at a time; changes no number (default: run.jobs, else 1)")
 	c.Flags().StringVar(&device, "device", "", "auto, cpu or cuda:N (default: run.device)")
-	c.Flags().BoolVar(&order.Fresh, "fresh", false, "run every cell again, also finished ones")
+	engineFlag(c, &engine, "run.engine; numbers depend on it")
+	c.Flags().BoolVar(&order.Fresh, "fresh", false, "run every cell again from its beginning, also finished ones")
 	c.Flags().BoolVar(&order.Retry, "retry", false, "run the cells again that failed before")
 	c.Flags().BoolVar(&dry, "dry-run", false, "list the cells and what is done, run nothing")
 	return c
+}
+
+// engineFlag adds the flag that chooses an engine.
+func engineFlag(c *cobra.Command, engine *string, standard string) {
+	c.Flags().StringVar(engine, "engine", "", "what methods that train in Go compute with: "+strings.Join(config.Engines, ", ")+" (default: "+standard+")")
+}
+
+// chosen is the engine of the flag, checked, or the standard if there is none.
+func chosen(c *cobra.Command, engine, standard string) (string, error) {
+	if !c.Flags().Changed("engine") {
+		return standard, nil
+	}
+	if err := config.CheckEngine(engine); err != nil {
+		return "", fault.New(fault.Usage, "--engine: %w", err)
+	}
+	return engine, nil
 }
 
 // run computes the plan's cells under the store's lock and prints the table, also
@@ -264,7 +289,7 @@ ones. Needs the dataset's masks; runs no method and no encoder.`,
 			if err != nil {
 				return err
 			}
-			s, err := a.setup(b, only, b.Run.Device)
+			s, err := a.setup(b, only, b.Run.Device, b.Run.Engine)
 			if err != nil {
 				return err
 			}

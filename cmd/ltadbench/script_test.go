@@ -22,9 +22,10 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"ltadbench":               main,
-		"ltadbench-method-faulty": func() { plugin.Serve(faulty{}) },
-		"ltadbench-method-looker": func() { plugin.Serve(looker{}) },
+		"ltadbench":                main,
+		"ltadbench-method-faulty":  func() { plugin.Serve(faulty{}) },
+		"ltadbench-method-looker":  func() { plugin.Serve(looker{}) },
+		"ltadbench-method-trainer": func() { plugin.Serve(trainer{}) },
 	})
 }
 

@@ -139,10 +139,12 @@ type Evaluation struct {
 	Connectivity  int
 }
 
-// Run says how cells are run; it does not change their numbers.
+// Run says how cells are run. It does not change their numbers, but for the engine,
+// which those of methods that train in Go depend on.
 type Run struct {
 	Jobs    int           // cells at a time; 0: as the machine allows
 	Device  string        // auto, cpu or cuda:N
+	Engine  string        // ort, xla or go
 	Timeout time.Duration // of methods that have none of their own
 }
 

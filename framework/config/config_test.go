@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
+	"github.com/ltadbench/ltadbench/framework/protocol"
 	"github.com/ltadbench/ltadbench/splits"
 )
 
@@ -103,6 +105,9 @@ func TestAgreesWithOthers(t *testing.T) {
 	minimal := mustLoad(t, minimal, host())
 	if minimal.Evaluation != want || !reflect.DeepEqual(minimal.Output, b.Output) || minimal.Run != b.Run {
 		t.Error("bench.yaml shows other defaults than the program has")
+	}
+	if engines := []string{protocol.EngineORT, protocol.EngineXLA, protocol.EngineGo}; !slices.Equal(Engines, engines) {
+		t.Errorf("engines %q, package protocol has %q", Engines, engines)
 	}
 	for _, by := range []splits.By{splits.BySize, splits.ByName, splits.ByRelease, splits.ByList} {
 		for _, reverse := range []bool{false, true} {

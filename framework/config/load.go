@@ -159,7 +159,7 @@ func (v value) bench(b *Bench, known Host) {
 	b.Evaluation = Evaluation{
 		Size: 224, MapResize: "bilinear_align_corners", ImageScore: "max_avgpool16", AUPROLimit: 0.3, Connectivity: 8,
 	}
-	b.Run = Run{Device: "auto", Timeout: 24 * time.Hour}
+	b.Run = Run{Device: "auto", Engine: Engines[0], Timeout: 24 * time.Hour}
 	b.Output = Output{
 		Results: v.resolve("runs"), KeepMaps: 2 << 30,
 		Metrics: []ad.Metric{ad.ImageAUROC, ad.PixelAUROC}, Groups: []ad.Group{ad.All}, Decimals: 2,
@@ -360,6 +360,17 @@ func CheckDevice(s string) error {
 	return fault.New(fault.Usage, "%s is no device: want auto, cpu or cuda:N", quote(s))
 }
 
+// Engines are the engines that a benchmark can ask for; the first is the default.
+var Engines = []string{"ort", "xla", "go"}
+
+// CheckEngine says whether s is one of Engines.
+func CheckEngine(s string) error {
+	if slices.Contains(Engines, s) {
+		return nil
+	}
+	return fault.New(fault.Usage, "%s is no engine: want %s", quote(s), strings.Join(Engines, ", "))
+}
+
 func (v value) run(r *Run) {
 	v.object(fields{
 		"jobs": func(c value) {
@@ -375,6 +386,7 @@ func (v value) run(r *Run) {
 				r.Device = s
 			}
 		},
+		"engine":  func(c value) { c.oneOf(&r.Engine, Engines...) },
 		"timeout": func(c value) { c.duration(&r.Timeout) },
 	})
 }

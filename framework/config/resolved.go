@@ -65,7 +65,7 @@ func (b *Bench) node() *yaml.Node {
 			"aupro_limit", float(b.Evaluation.AUPROLimit),
 			"connectivity", number(strconv.Itoa(b.Evaluation.Connectivity)),
 		),
-		"run", mapping("jobs", jobs, "device", text(b.Run.Device), "timeout", text(b.Run.Timeout.String())),
+		"run", mapping("jobs", jobs, "device", text(b.Run.Device), "engine", text(b.Run.Engine), "timeout", text(b.Run.Timeout.String())),
 		"output", mapping(
 			"results", escaped(b.Output.Results),
 			"keep_maps", number(strconv.FormatInt(b.Output.KeepMaps, 10)),

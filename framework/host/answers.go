@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -106,35 +107,51 @@ func (d Data) request(info plugin.Info) (protocol.Data, error) {
 	return out, nil
 }
 
-func (p *Process) session(s plugin.Session) protocol.Session {
+func (p *Process) session(s plugin.Session) (protocol.Session, error) {
 	out := protocol.Session{
-		Options: s.Options, Seed: s.Seed, Device: s.Device, Threads: max(s.Threads, 1), WorkDir: s.WorkDir,
-		Classes: make([]string, len(s.Classes)),
-	}
-	if out.WorkDir == "" {
-		out.WorkDir = p.workDir
-	}
-	if out.Device == "" {
-		out.Device = "cpu"
+		Options: s.Options, Seed: s.Seed, Device: cmp.Or(s.Device, "cpu"), Threads: max(s.Threads, 1),
+		WorkDir: cmp.Or(s.WorkDir, p.workDir), Classes: make([]string, len(s.Classes)),
 	}
 	if p.info.ClassNames {
 		copy(out.Classes, s.Classes)
 	}
-	return out
+	if p.info.Resumes {
+		out.Checkpoint = s.Checkpoint
+	}
+	var err error
+	if s.Engine != "" {
+		if out.Engine, err = Engine(p.info, s.Engine); err != nil {
+			return out, err
+		}
+	}
+	for _, dir := range []*string{&out.WorkDir, &out.Checkpoint} { // the plugin works in another directory
+		if *dir == "" {
+			continue
+		}
+		if *dir, err = filepath.Abs(*dir); err != nil {
+			return out, fault.New(fault.System, "%w", err)
+		}
+	}
+	return out, nil
 }
 
 // Fit trains the method. Of the session, Report gets the method's progress, made
 // safe to print, and may be nil; Log is not used, since the method logs to
 // Config.LogFile; WorkDir and Device default to Config.WorkDir and "cpu"; Options
-// are those of CompleteOptions. Class names reach only methods that declare them.
+// are those of CompleteOptions; Engine "" leaves the choice to the method. Class
+// names and Checkpoint, a directory that exists, reach only methods that declare them.
 func (p *Process) Fit(ctx context.Context, s plugin.Session, train Data) error {
 	data, err := train.request(p.info)
 	if err != nil {
 		return p.fail("fit", err)
 	}
+	session, err := p.session(s)
+	if err != nil {
+		return p.fail("fit", err)
+	}
 	var noted time.Time
 	return p.call(ctx, "fit", p.limits.Fit, func(ctx context.Context) error {
-		return p.service.Fit(ctx, protocol.FitRequest{Session: p.session(s), Train: data}, func(pr protocol.Progress) error {
+		return p.service.Fit(ctx, protocol.FitRequest{Session: session, Train: data}, func(pr protocol.Progress) error {
 			if time.Since(noted) >= peakEvery {
 				noted = time.Now()
 				p.notePeak()
@@ -160,8 +177,12 @@ func (p *Process) Load(ctx context.Context, s plugin.Session, dir string) error 
 	if err != nil {
 		return p.fail("load", fault.New(fault.System, "%w", err))
 	}
+	session, err := p.session(s)
+	if err != nil {
+		return p.fail("load", err)
+	}
 	return p.call(ctx, "load", p.limits.Load, func(ctx context.Context) error {
-		return p.service.Load(ctx, p.session(s), dir)
+		return p.service.Load(ctx, session, dir)
 	})
 }
 

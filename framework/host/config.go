@@ -60,7 +60,8 @@ var DefaultTimeouts = Timeouts{
 const closeGrace = 2 * time.Second
 
 // cancelGrace replaces closeGrace once the context is cancelled: Ctrl-C must have
-// ended everything within two seconds.
+// ended everything within two seconds. It is no time to write a checkpoint in; those
+// are written periodically.
 const cancelGrace = 500 * time.Millisecond
 
 func (t Timeouts) orDefault() Timeouts {
@@ -82,7 +83,7 @@ var passed = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE",
 	"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_HOME", "CUDA_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES",
-	"PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "TORCH_HOME", "HF_HOME",
+	"PJRT_PLUGIN_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "TORCH_HOME", "HF_HOME",
 	home.CacheEnv,
 }
 

@@ -53,6 +53,10 @@ func (f faulty) Describe() plugin.Info {
 		info.Options = []byte(`{"type": "object", "properties": {"k": {"type": "integer"}}}`)
 	case "class-names":
 		info.ClassNames = true
+	case "declares":
+		info.Engines, info.Resumes = []string{"go", "ort"}, true
+	case "odd-engines":
+		info.Engines = []string{"go", "go"}
 	case "no-output":
 		info.Maps, info.Scores = false, false
 	}
@@ -103,6 +107,8 @@ func (f faulty) Fit(ctx context.Context, s plugin.Session, train plugin.Samples)
 		}
 	case "class-names":
 		return fmt.Errorf("classes %q", s.Classes)
+	case "declares", "declares-not":
+		return fmt.Errorf("work %q, engine %q, checkpoint %q", s.WorkDir, s.Engine, s.Checkpoint)
 	}
 	if train.Len() == 0 {
 		return errors.New("no training images")

@@ -280,6 +280,10 @@ func (p *Process) fail(op string, err error) error {
 	return f
 }
 
+// Kill ends the process and its group at once, as kill -9 does; the call that runs,
+// and later ones, fail. Close is due all the same.
+func (p *Process) Kill() { p.cmd.kill() }
+
 // Close ends the process: it asks, waits at most two seconds (half a second once
 // ctx is done), and kills the process group. It always ends and may be called
 // again. An error says that the process had to be killed or would not die; what

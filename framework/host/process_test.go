@@ -108,6 +108,7 @@ func TestFaults(t *testing.T) {
 		{"nobody-listens", fault.Protocol, []string{"does not answer over its connection"}},
 		{"bad-schema", fault.Plugin, []string{`property "k" has no default`}},
 		{"no-output", fault.Plugin, []string{"neither maps nor scores"}},
+		{"odd-engines", fault.Plugin, []string{`its engines ["go" "go"] are not different words`}},
 		{"huge-message", fault.Protocol, []string{"64 MiB"}},
 		// Fit.
 		{"exit", fault.Crash, []string{"fit: the process died: exit status 3", "out of ideas"}},
@@ -156,6 +157,56 @@ func TestFaults(t *testing.T) {
 				t.Error(fault.Format(err))
 			}
 		})
+	}
+}
+
+// TestSession checks what of a session reaches which method: only what it declares,
+// and paths that hold in its own working directory.
+func TestSession(t *testing.T) {
+	t.Parallel()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		mode, engine string
+		kind         fault.Kind
+		want         string
+	}{
+		{"declares", "ort", fault.Method, `work "DIR/w", engine "ort", checkpoint "DIR/c"`},
+		{"declares", "", fault.Method, `work "DIR/w", engine "go", checkpoint "DIR/c"`},
+		{"declares", "xla", fault.Config, `method "faulty" has no engine "xla"; it has go, ort`},
+		{"declares-not", "xla", fault.Method, `work "DIR/w", engine "", checkpoint ""`},
+	} {
+		r := newRig(t)
+		p, err := r.start(c.mode)
+		if err != nil {
+			t.Fatal(fault.Format(err))
+		}
+		relative, err := filepath.Rel(here, r.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := r.session()
+		s.Engine, s.WorkDir, s.Checkpoint = c.engine, filepath.Join(relative, "w"), filepath.Join(relative, "c")
+		wantFault(t, p.Fit(t.Context(), s, r.data), c.kind, strings.ReplaceAll(c.want, "DIR", r.dir))
+	}
+}
+
+// TestKill ends a method that would never end.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p, err := r.start("sleep")
+	if err != nil {
+		t.Fatal(fault.Format(err))
+	}
+	s := r.session()
+	s.Report = func(float64, float64, string) { p.Kill() }
+	wantFault(t, p.Fit(t.Context(), s, r.data), fault.Crash, "fit: the process died")
+	gone(t, p.cmd.processID(), time.Second)
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(fault.Format(err))
 	}
 }
 

@@ -21,6 +21,14 @@ const (
 	Images   = protocol.Images
 )
 
+// The engines that Info.Engines can name: ONNX Runtime, GoMLX's xla, and GoMLX's
+// pure Go.
+const (
+	EngineORT = protocol.EngineORT
+	EngineXLA = protocol.EngineXLA
+	EngineGo  = protocol.EngineGo
+)
+
 // Info is what a method says of itself: name, version, what it needs and gives,
 // and the JSON Schema of its options, which Schema makes from a struct. SaveLoad
 // says that it implements Saver.
@@ -35,6 +43,19 @@ type Session struct {
 	WorkDir string // the method's own directory; the host deletes it after the cell
 	// Classes has one entry per class index: its name if Info.ClassNames, else "".
 	Classes []string
+	// Engine is one of Info.Engines: the one that the user wants, else the first. ""
+	// if there are none.
+	Engine string
+	// Checkpoint is a directory, for Fit, that outlives the process; "" unless
+	// Info.Resumes and the host wants checkpoints. What a killed Fit left in it, a
+	// later Fit of the same cell finds there, and says so: Report(done, total,
+	// "resumed at epoch 12") comes first. Processes are killed without a warning that
+	// leaves time to write, so write every minute or so, and atomically: whole and
+	// under another name, then os.Rename. Data, options, seed, engine and the method's
+	// program are the same as then; device, threads and machine may not be. A
+	// checkpoint that cannot be read is no error; Fit begins anew. The host deletes it
+	// when the cell is done, or if Fit or Predict give an error.
+	Checkpoint string
 	// Log goes to the cell's log file. Report calls tell the user how far Fit is:
 	// done of total (in any unit; total 0 if unknown) and a short message such as
 	// "epoch 3 loss 0.12". Both are safe for concurrent use, and Report is cheap to

@@ -36,10 +36,11 @@ type funcs struct {
 	fit     func(ctx context.Context, s Session, train Samples) error
 	predict func(ctx context.Context, test Samples, emit func(int, Prediction) error) error
 	noMaps  bool
+	engines []string
 }
 
 func (f funcs) Describe() Info {
-	return Info{Name: "funcs", Version: "1", Summary: "of a test", Needs: []Input{Features}, Maps: !f.noMaps, Scores: true}
+	return Info{Name: "funcs", Version: "1", Summary: "of a test", Needs: []Input{Features}, Maps: !f.noMaps, Scores: true, Engines: f.engines}
 }
 
 func (f funcs) Fit(ctx context.Context, s Session, train Samples) error {
@@ -220,6 +221,25 @@ func TestOneCallAtATime(t *testing.T) {
 	saved := time.Now()
 	if fault.KindOf(err) != fault.Protocol || saved.Before((<-ended).Add(-20*time.Millisecond)) {
 		t.Errorf("Save did not wait for Fit, or gives %v", err)
+	}
+}
+
+// A host that does not choose, an older one perhaps, gets the method's own choice.
+func TestEngineOfSession(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		has         []string
+		asked, want string
+	}{{nil, "", ""}, {[]string{"go", "ort"}, "", "go"}, {[]string{"go", "ort"}, "ort", "ort"}} {
+		var got Session
+		s := newServer(funcs{engines: c.has, fit: func(_ context.Context, s Session, _ Samples) error { got = s; return nil }}, hclog.NewNullLogger())
+		req := protocol.FitRequest{Session: protocol.Session{Engine: c.asked, Checkpoint: "/c"}, Train: data(t)}
+		if err := s.Fit(t.Context(), req, func(protocol.Progress) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got.Engine != c.want || got.Checkpoint != "/c" {
+			t.Errorf("of %q with %q asked: engine %q, checkpoint %q", c.has, c.asked, got.Engine, got.Checkpoint)
+		}
 	}
 }
 

@@ -82,9 +82,12 @@ func (s *server) Describe(context.Context) (info Info, err error) {
 }
 
 func (s *server) session(w protocol.Session, report func(done, total float64, message string)) Session {
+	if engines := s.method.Describe().Engines; w.Engine == "" && len(engines) > 0 {
+		w.Engine = engines[0]
+	}
 	return Session{
 		Options: w.Options, Seed: w.Seed, Device: w.Device, Threads: max(w.Threads, 1), WorkDir: w.WorkDir,
-		Classes: w.Classes, Log: s.log, Report: report,
+		Classes: w.Classes, Engine: w.Engine, Checkpoint: w.Checkpoint, Log: s.log, Report: report,
 	}
 }
 

@@ -35,6 +35,8 @@ var checks = []check{
 		"seed every generator from Session.Seed, make sums independent of threads, or set Deterministic to false", determinism},
 	{"save and load", "another process that loads what was saved answers the same, if it claims so",
 		"Save everything that Predict uses, options included", saveAndLoad},
+	{"resume", "a Fit that was killed goes on from its checkpoint, in another process, to the same state, if it claims so",
+		"checkpoint all that Fit depends on: weights, the optimiser's state, the place in the schedule and in every stream", resume},
 	{"wrong options", "options of wrong types and unknown ones are refused with an error",
 		"give each property of the schema its type; decode options strictly, as plugin.DecodeOptions does", wrongOptions},
 	{"class without images", "a class that has no training image is no obstacle, and its test images get answers",

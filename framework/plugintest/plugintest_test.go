@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -51,6 +52,10 @@ func (m *means) Describe() plugin.Info {
 	switch m.fault {
 	case "undescribed":
 		info.Options = []byte(`{"type": "object", "properties": {"scale": {"default": 1}}}`)
+	case "engines":
+		info.Engines = []string{plugin.EngineGo, plugin.EngineORT}
+	case "resumes", "resumes-anew", "resumes-wrong", "resumes-quick", "resumes-never":
+		info.Resumes = true
 	case "modest":
 		info.Deterministic, info.SaveLoad, info.Scores = false, false, false
 	}
@@ -62,7 +67,9 @@ func (m *means) Fit(ctx context.Context, s plugin.Session, train plugin.Samples)
 	if err := plugin.DecodeOptions(s.Options, &o); err != nil && m.fault != "lenient" && m.fault != "undescribed" {
 		return err
 	}
-	s.Report(0, float64(train.Len()), "")
+	if !m.Describe().Resumes { // those say something else first
+		s.Report(0, float64(train.Len()), "")
+	}
 	switch m.fault {
 	case "slow":
 		for range 100 {
@@ -95,6 +102,14 @@ func (m *means) Fit(ctx context.Context, s plugin.Session, train plugin.Samples)
 			sum[c][k] /= count[c]
 		}
 	}
+	if m.fault == "engines" {
+		return errors.New("engine " + s.Engine)
+	}
+	if m.Describe().Resumes {
+		if err := m.epochs(ctx, s, sum); err != nil {
+			return err
+		}
+	}
 	if m.fault == "needs-all" && len(sum) < 3 {
 		return errors.New("class 2 has no training image")
 	}
@@ -102,6 +117,54 @@ func (m *means) Fit(ctx context.Context, s plugin.Session, train plugin.Samples)
 		return errors.New("class 2 has no variance")
 	}
 	m.mean = sum
+	return nil
+}
+
+// epochs trains for a while, on nothing: each epoch moves all means by a number that
+// depends on all epochs before.
+func (m *means) epochs(ctx context.Context, s plugin.Session, mean map[int][]float32) error {
+	const epochs = 50
+	var state struct {
+		Epoch int
+		Moved float64
+	}
+	file := filepath.Join(s.Checkpoint, "state.json")
+	if text, err := os.ReadFile(file); err == nil && s.Checkpoint != "" && m.fault != "resumes-anew" {
+		if err := json.Unmarshal(text, &state); err != nil {
+			return err
+		}
+		if m.fault == "resumes-wrong" {
+			state.Moved = 0
+		}
+		s.Report(float64(state.Epoch), epochs, fmt.Sprintf("resumed at epoch %d", state.Epoch))
+	}
+	for ; state.Epoch < epochs; state.Epoch++ {
+		if state.Epoch%3 == 0 && s.Checkpoint != "" && m.fault != "resumes-never" {
+			text, err := json.Marshal(state)
+			if err == nil {
+				err = os.WriteFile(file+".tmp", text, 0o666)
+			}
+			if err == nil {
+				err = os.Rename(file+".tmp", file)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if m.fault != "resumes-quick" {
+			time.Sleep(20 * time.Millisecond)
+		}
+		state.Moved = 0.9*state.Moved + 1/float64(state.Epoch+1)
+		s.Report(float64(state.Epoch+1), epochs, "")
+	}
+	for c := range mean {
+		for k := range mean[c] {
+			mean[c][k] += float32(state.Moved)
+		}
+	}
 	return nil
 }
 
@@ -182,7 +245,7 @@ func TestRun(t *testing.T) {
 	for _, r := range results {
 		names = append(names, r.Name)
 		want := Pass
-		if r.Name == "determinism" || r.Name == "save and load" {
+		if r.Name == "determinism" || r.Name == "save and load" || r.Name == "resume" {
 			want = Skip
 		}
 		if r.Status != want || r.What == "" || r.Mend != "" {
@@ -213,6 +276,20 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestEngine(t *testing.T) {
+	t.Parallel()
+	for engine, want := range map[string]string{"": "fit: engine go", "ort": "fit: engine ort", "xla": `has no engine "xla"; it has go, ort`} {
+		s, err := newSuite(t.Context(), spec("engines"), Config{Engine: engine})
+		if err != nil {
+			t.Fatal(fault.Format(err))
+		}
+		defer s.close()
+		if _, err := s.fit(t.Context(), s.normal); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("engine %q: %v, want %q", engine, err, want)
+		}
+	}
+}
+
 // TestFindings runs checks on methods that are made to fail them.
 func TestFindings(t *testing.T) {
 	t.Parallel()
@@ -234,6 +311,12 @@ func TestFindings(t *testing.T) {
 		{"forgets", "save and load", Fail, "the maps differ"},
 		{"needs-all", "class without images", Fail, "class 2 has no training image"},
 		{"needs-two", "class with one image", Fail, "class 2 has no variance"},
+		{"resumes", "resume", Pass, `said "resumed at epoch`},
+		{"resumes-anew", "resume", Fail, "no message of Fit says that it resumed"},
+		{"resumes-wrong", "resume", Fail, "means.json of the saved state differs"},
+		{"resumes-quick", "resume", Skip, "Fit ended too soon to be killed"},
+		{"resumes-never", "resume", Skip, "Fit ended without writing a checkpoint"},
+		{"good", "resume", Skip, "does not claim to resume"},
 		{"deaf", "cancel fit", Fail, "it still runs"},
 		{"slow", "cancel fit", Pass, "it stopped within"},
 	} {

@@ -1,8 +1,8 @@
 // Package plugintest is the conformance suite of methods. It starts a method as a
 // benchmark would, in a process of its own, on a tiny generated data set, and
 // checks what the protocol asks for: sane descriptions, complete and finite
-// answers, determinism and save/load if claimed, cancelling, classes with no or
-// one training image. `ltadbench plugin check NAME` calls Run; the tests of a
+// answers, determinism, save/load and going on from a checkpoint if claimed,
+// cancelling, classes with no or one training image. `ltadbench plugin check NAME` calls Run; the tests of a
 // method written in Go call Test:
 //
 //	func TestMain(m *testing.M) {
@@ -51,6 +51,7 @@ type T interface {
 type Config struct {
 	Options json.RawMessage // over the method's defaults, say fewer epochs; nil for none
 	Device  string          // "" for "cpu"
+	Engine  string          // "" for the method's own choice, which is the first of its engines
 	Threads int             // 0 for 1
 	// Dir keeps the generated data and the log of every process; "" for a temporary
 	// directory that is deleted at the end.
@@ -215,7 +216,7 @@ func (s *suite) answersDir() string {
 func (s *suite) session(p *host.Process) (plugin.Session, error) {
 	options, err := host.CompleteOptions(p.Describe(), s.cfg.Options)
 	return plugin.Session{
-		Options: options, Seed: 7, Device: s.cfg.Device, Threads: s.cfg.Threads, Classes: classes,
+		Options: options, Seed: 7, Device: s.cfg.Device, Engine: s.cfg.Engine, Threads: s.cfg.Threads, Classes: classes,
 	}, err
 }
 

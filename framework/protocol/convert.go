@@ -21,7 +21,7 @@ func infoToProto(i Info) (*methodpb.DescribeResponse, error) {
 	out := &methodpb.DescribeResponse{
 		Name: i.Name, Version: i.Version, Summary: i.Summary, Paper: i.Paper,
 		Maps: i.Maps, Scores: i.Scores, Deterministic: i.Deterministic, SaveLoad: i.SaveLoad,
-		ClassNames: i.ClassNames, OptionsSchema: string(i.Options),
+		ClassNames: i.ClassNames, OptionsSchema: string(i.Options), Engines: i.Engines, Resumes: i.Resumes,
 	}
 needs:
 	for _, need := range i.Needs {
@@ -40,7 +40,7 @@ func infoFromProto(pb *methodpb.DescribeResponse) (Info, error) {
 	i := Info{
 		Name: pb.GetName(), Version: pb.GetVersion(), Summary: pb.GetSummary(), Paper: pb.GetPaper(),
 		Maps: pb.GetMaps(), Scores: pb.GetScores(), Deterministic: pb.GetDeterministic(), SaveLoad: pb.GetSaveLoad(),
-		ClassNames: pb.GetClassNames(), Options: json.RawMessage(pb.GetOptionsSchema()),
+		ClassNames: pb.GetClassNames(), Options: json.RawMessage(pb.GetOptionsSchema()), Engines: pb.GetEngines(), Resumes: pb.GetResumes(),
 	}
 	for _, need := range pb.GetNeeds() {
 		input, ok := inputs[need]
@@ -55,7 +55,7 @@ func infoFromProto(pb *methodpb.DescribeResponse) (Info, error) {
 func sessionToProto(s Session) *methodpb.Session {
 	return &methodpb.Session{
 		Options: string(s.Options), Seed: s.Seed, Device: s.Device, Threads: int32(s.Threads),
-		WorkDir: s.WorkDir, Classes: s.Classes,
+		WorkDir: s.WorkDir, Classes: s.Classes, Engine: s.Engine, Checkpoint: s.Checkpoint,
 	}
 }
 
@@ -63,6 +63,7 @@ func sessionFromProto(pb *methodpb.Session) Session {
 	return Session{
 		Options: json.RawMessage(pb.GetOptions()), Seed: pb.GetSeed(), Device: pb.GetDevice(),
 		Threads: int(pb.GetThreads()), WorkDir: pb.GetWorkDir(), Classes: pb.GetClasses(),
+		Engine: pb.GetEngine(), Checkpoint: pb.GetCheckpoint(),
 	}
 }
 

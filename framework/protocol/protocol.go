@@ -49,6 +49,12 @@ const (
 	// the Go SDK logs: trace, debug, info, warn or error.
 	LogLevelEnv = "LTADBENCH_LOG_LEVEL"
 
+	// The engines that Info.Engines can name: the backends of GoMLX that this
+	// benchmark knows.
+	EngineORT = "ort" // ONNX Runtime
+	EngineXLA = "xla" // GoMLX's own, where it is installed
+	EngineGo  = "go"  // GoMLX's, in pure Go: slow, needs nothing
+
 	// MapsFile is the name of the file of anomaly maps in PredictRequest.OutputDir.
 	MapsFile = "maps.npy"
 )
@@ -103,6 +109,12 @@ type Info struct {
 	// Options is the JSON Schema (draft 2020-12) of the options object. Every
 	// property has a default and a description; additionalProperties is false.
 	Options json.RawMessage `json:"options"`
+	// Engines are those with which it can compute, the preferred one first. Numbers
+	// depend on the engine. None: the choice does not concern the method.
+	Engines []string `json:"engines,omitempty"`
+	// Resumes: a Fit that was killed goes on from what it left in Session.Checkpoint,
+	// to the same state.
+	Resumes bool `json:"resumes,omitempty"`
 }
 
 // Session is what a method is told about its cell.
@@ -113,6 +125,10 @@ type Session struct {
 	Threads int
 	WorkDir string
 	Classes []string
+	// Engine is one of Info.Engines; "" if there are none, or for the method to choose.
+	Engine string
+	// Checkpoint is the cell's directory of checkpoints; "" unless Info.Resumes.
+	Checkpoint string
 }
 
 // Tensor is a .npy file.

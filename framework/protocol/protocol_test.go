@@ -88,7 +88,8 @@ func connect(t *testing.T, s Service) (Service, *grpc.Server) {
 
 func TestEverythingCrosses(t *testing.T) {
 	t.Parallel()
-	session := Session{Options: []byte(`{"k":1}`), Seed: 1<<64 - 1, Device: "cuda:1", Threads: 3, WorkDir: "/w", Classes: []string{"", "screw"}}
+	session := Session{Options: []byte(`{"k":1}`), Seed: 1<<64 - 1, Device: "cuda:1", Threads: 3, WorkDir: "/w", Classes: []string{"", "screw"},
+		Engine: EngineXLA, Checkpoint: "/c"}
 	data := Data{
 		Features: &Tensor{Path: "/f.npy", DType: tensors.Float16, Shape: []int{7, 14, 14, 384}},
 		Images:   &Tensor{Path: "/i.npy", DType: tensors.Uint8, Shape: []int{7, 224, 224, 3}},
@@ -97,6 +98,7 @@ func TestEverythingCrosses(t *testing.T) {
 	s := &service{info: Info{
 		Name: "padim", Version: "2", Summary: "a", Paper: "b", Needs: []Input{Images, Features}, Maps: true, Scores: true,
 		Deterministic: true, SaveLoad: true, ClassNames: true, Options: []byte(`{"type":"object"}`),
+		Engines: []string{EngineORT, EngineGo}, Resumes: true,
 	}}
 	// A field that the conversions forget is zero here.
 	for _, v := range []any{s.info, session, data, *data.Features, data.Samples[0]} {
@@ -250,6 +252,7 @@ func TestConstantsInProto(t *testing.T) {
 		fmt.Sprintf("package ltadbench.method.v%d;", Version), CookieKey + " ", CookieValue,
 		fmt.Sprintf("%-24s  %d,", LifelineEnv, LifelineFD), ORTLibEnv, LogLevelEnv, MapsFile,
 		fmt.Sprintf("%d MiB", MaxMessage>>20), fmt.Sprintf("1|%d|unix|", Version),
+		fmt.Sprintf("%q (ONNX", EngineORT), fmt.Sprintf("%q, %q", EngineXLA, EngineGo),
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("method.proto lacks %q", want)

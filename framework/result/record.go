@@ -46,17 +46,20 @@ func (c Cell) String() string {
 
 // Inputs is everything that can change a cell's numbers.
 type Inputs struct {
-	Schema        int             `json:"schema"`
-	Dataset       ad.Digest       `json:"dataset"`        // fingerprint of its files and labels
-	Split         ad.Digest       `json:"split"`          // digest of the split's manifest
-	Encoder       ad.Digest       `json:"encoder"`        // digest of the pack
-	FeatureType   string          `json:"feature_type"`   // element type of the features
-	Method        string          `json:"method"`         // the name that the method gives itself
-	MethodVersion string          `json:"method_version"` // likewise
-	MethodFiles   ad.Digest       `json:"method_files"`   // digest of the plugin's executable files
-	Options       json.RawMessage `json:"options"`        // complete, defaults filled in
-	Seed          uint64          `json:"seed"`
-	Protocol      metric.Protocol `json:"protocol"`
+	Schema        int       `json:"schema"`
+	Dataset       ad.Digest `json:"dataset"`        // fingerprint of its files and labels
+	Split         ad.Digest `json:"split"`          // digest of the split's manifest
+	Encoder       ad.Digest `json:"encoder"`        // digest of the pack
+	FeatureType   string    `json:"feature_type"`   // element type of the features
+	Method        string    `json:"method"`         // the name that the method gives itself
+	MethodVersion string    `json:"method_version"` // likewise
+	MethodFiles   ad.Digest `json:"method_files"`   // digest of the plugin's executable files
+	// Engine is what the method computes with; "", and no part of the key, for a
+	// method that has no engines.
+	Engine   string          `json:"engine,omitempty"`
+	Options  json.RawMessage `json:"options"` // complete, defaults filled in
+	Seed     uint64          `json:"seed"`
+	Protocol metric.Protocol `json:"protocol"`
 }
 
 // Key is the digest of the inputs.
@@ -150,7 +153,10 @@ type Run struct {
 	Threads  int                `json:"threads"`
 	Command  []string           `json:"command"` // how the plugin was started
 	Rescored bool               `json:"rescored,omitempty"`
-	Machine  Machine            `json:"machine"`
+	// Resumed: Fit found a checkpoint of an attempt that did not end; the times are
+	// those of the last attempt alone.
+	Resumed bool    `json:"resumed,omitempty"`
+	Machine Machine `json:"machine"`
 }
 
 // Machine says where and with what a cell ran.
@@ -168,6 +174,6 @@ type Machine struct {
 // comparing those is what tables are for.
 func (in Inputs) Comparable() ad.Digest {
 	in.Split, in.Encoder, in.FeatureType = "", "", ""
-	in.Method, in.MethodVersion, in.MethodFiles, in.Options, in.Seed = "", "", "", nil, 0
+	in.Method, in.MethodVersion, in.MethodFiles, in.Engine, in.Options, in.Seed = "", "", "", "", nil, 0
 	return digest(in)
 }

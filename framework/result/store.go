@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -25,6 +26,7 @@ import (
 //	logs/KEY.log     what its plugin logged
 //	splits/NAME.txt  the manifests of the splits that were used
 //	scratch/         of the cells that are running
+//	checkpoints/KEY/ what the method of a cell that did not end has left to go on from
 //	index/NAME.json  the cells of the last run of each configuration
 //
 // Files appear whole (written beside, then renamed), the record last: a cell
@@ -64,9 +66,58 @@ func (s *Store) WorkDir(key ad.Digest) string {
 	return filepath.Join(s.dir, "scratch", name(key)[:16])
 }
 
+func (s *Store) checkpointDir(key ad.Digest) string {
+	return filepath.Join(s.dir, "checkpoints", name(key))
+}
+
+// HasCheckpoint says whether a cell has something to go on from.
+func (s *Store) HasCheckpoint(key ad.Digest) bool {
+	return len(s.match(filepath.Join("checkpoints", name(key)), "*")) > 0
+}
+
+// Checkpoint makes the directory of a cell's checkpoints, unless it is there, and
+// gives it. It is the cell's own by its key: changed inputs never meet it. It
+// outlives the process, until DropCheckpoint, or until a Lock finds the cell done or
+// the directory unused for a month.
+func (s *Store) Checkpoint(key ad.Digest) (dir string, err error) {
+	dir = s.checkpointDir(key)
+	err = os.MkdirAll(dir, 0o777)
+	if now := time.Now(); err == nil {
+		err = os.Chtimes(dir, now, now)
+	}
+	if err != nil {
+		return "", fault.New(fault.System, "cannot make the directory of checkpoints: %w", err)
+	}
+	return dir, nil
+}
+
+// DropCheckpoint removes a cell's checkpoint, if there is one, as a whole: if it is
+// killed in the middle, no half of one is left to go on from.
+func (s *Store) DropCheckpoint(key ad.Digest) error {
+	gone := filepath.Join(s.dir, "scratch", name(key)+"-checkpoint")
+	err := os.RemoveAll(gone)
+	if err == nil {
+		err = os.Rename(s.checkpointDir(key), gone)
+	}
+	if missing(err) {
+		return nil
+	}
+	if err == nil {
+		err = os.RemoveAll(gone)
+	}
+	if err != nil {
+		return fault.New(fault.System, "cannot remove a checkpoint: %w", err)
+	}
+	return nil
+}
+
+// keepUnused is how long a checkpoint stays that no run goes on from: its cell may
+// have changed for good, and that of a large network is a few hundred megabytes.
+const keepUnused = 30 * 24 * time.Hour
+
 // Lock makes the store's directories and takes the sole right to write, until
 // unlock is called. Another process that holds it is an error. Scratch of a run
-// that was killed is removed.
+// that was killed is removed, and checkpoints that nobody needs.
 func (s *Store) Lock() (unlock func(), err error) {
 	for _, sub := range []string{"cells", "maps", "logs", "splits", "scratch", "index"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o777); err != nil {
@@ -108,6 +159,21 @@ func (s *Store) clean() error {
 	for _, path := range leftovers {
 		if err := os.RemoveAll(path); err != nil {
 			return fault.New(fault.System, "cannot remove what an interrupted run left: %w", err)
+		}
+	}
+	return s.cleanCheckpoints()
+}
+
+// cleanCheckpoints removes those of cells that are done, and old ones.
+func (s *Store) cleanCheckpoints() error {
+	for _, dir := range s.match("checkpoints", "*") {
+		key := ad.Digest("sha256:" + filepath.Base(dir))
+		info, err := os.Stat(dir)
+		old := err == nil && time.Since(info.ModTime()) > keepUnused
+		if r, err := s.Get(key); old || err == nil && r != nil && r.Status == Done {
+			if err := s.DropCheckpoint(key); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,6 +65,7 @@ func TestEveryInputChangesTheKey(t *testing.T) {
 		"version":  func(in *result.Inputs) { in.MethodVersion = "2" },
 		"files":    func(in *result.Inputs) { in.MethodFiles = "sha256:bb" },
 		"options":  func(in *result.Inputs) { in.Options = json.RawMessage(`{"d":101}`) },
+		"engine":   func(in *result.Inputs) { in.Engine = "ort" },
 		"seed":     func(in *result.Inputs) { in.Seed++ },
 		"protocol": func(in *result.Inputs) { in.Protocol.Size++ },
 		"limit":    func(in *result.Inputs) { in.Protocol.AUPROLimit = 0.1 },
@@ -74,6 +76,71 @@ func TestEveryInputChangesTheKey(t *testing.T) {
 			t.Errorf("changing %s gives the key of changing %s", name, other)
 		}
 		seen[in.Key()] = name
+	}
+}
+
+// Results of methods without engines keep the keys that they had before there were
+// engines: the hash of this text.
+func TestKeyWithoutEngine(t *testing.T) {
+	text, err := json.Marshal(record().Inputs)
+	if err != nil || strings.Contains(string(text), "engine") {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func TestCheckpoints(t *testing.T) {
+	s := result.Open(t.TempDir())
+	lock := func() (unlock func()) {
+		t.Helper()
+		unlock, err := s.Lock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return unlock
+	}
+	make := func(key ad.Digest) string {
+		t.Helper()
+		dir, err := s.Checkpoint(key)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "weights"), []byte("x"), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	unlock := lock()
+	done, failed := record(), record()
+	failed.Inputs.Seed = 9
+	failed.Key, failed.Status, failed.Failure = failed.Inputs.Key(), result.Failed, &result.Failure{Kind: fault.Timeout}
+	for _, r := range []*result.Record{done, failed} {
+		if err := s.Put(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const pending, old, dropped = ad.Digest("sha256:00"), ad.Digest("sha256:11"), ad.Digest("sha256:22")
+	if s.HasCheckpoint(pending) || s.DropCheckpoint(pending) != nil {
+		t.Error("a checkpoint that was never made")
+	}
+	if _, err := s.Checkpoint(pending); err != nil || s.HasCheckpoint(pending) {
+		t.Errorf("an empty directory is nothing to go on from: %v", err)
+	}
+	for _, key := range []ad.Digest{done.Key, failed.Key, pending, dropped, old} {
+		make(key)
+	}
+	month := time.Now().Add(-31 * 24 * time.Hour)
+	if err := os.Chtimes(make(old), month, month); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DropCheckpoint(dropped); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	defer lock()()
+	for key, want := range map[ad.Digest]bool{done.Key: false, failed.Key: true, pending: true, dropped: false, old: false} {
+		if s.HasCheckpoint(key) != want {
+			t.Errorf("checkpoint of %s: %v, want %v", key, !want, want)
+		}
 	}
 }
 

@@ -31,13 +31,17 @@ type attempt struct {
 	task   progress.Task
 	record *result.Record
 	work   string // scratch directory
+	fresh  bool   // not from a checkpoint
 }
 
 // compute runs a cell and gives its record, also that of a failed cell. The error is
 // for what is not the cell's: the user's interrupt, or a store that cannot be written.
-func (p *Plan) compute(ctx context.Context, c *Planned) (*result.Record, error) {
+func (p *Plan) compute(ctx context.Context, c *Planned, fresh bool) (*result.Record, error) {
 	begun := time.Now()
-	a := &attempt{Plan: p, Planned: c, work: p.Store.WorkDir(c.Key), record: p.newRecord(c), task: p.Show.Start(c.Cell.String())}
+	a := &attempt{
+		Plan: p, Planned: c, fresh: fresh,
+		work: p.Store.WorkDir(c.Key), record: p.newRecord(c), task: p.Show.Start(c.Cell.String()),
+	}
 	defer os.RemoveAll(a.work)
 	err := a.run(ctx)
 	if ctx.Err() != nil {
@@ -66,7 +70,13 @@ func (p *Plan) compute(ctx context.Context, c *Planned) (*result.Record, error) 
 		a.task.End("")
 		return nil, err
 	}
-	a.task.End(summary(r))
+	line := summary(r)
+	if err == nil {
+		a.dropCheckpoint()
+	} else if a.method.info.Resumes && p.Store.HasCheckpoint(c.Key) {
+		line += "\n  its checkpoint is kept: --retry goes on from it, --fresh begins anew"
+	}
+	a.task.End(line)
 	return r, nil
 }
 
@@ -84,6 +94,9 @@ func summary(r *result.Record) string {
 		if v := r.Means[ad.All][m].Value; v != nil {
 			text += fmt.Sprintf("%s %.2f, ", m, 100**v)
 		}
+	}
+	if r.Run.Resumed {
+		text += "resumed, "
 	}
 	return fmt.Sprintf("%sin %.1f s", text, r.Run.Seconds["total"])
 }
@@ -167,10 +180,19 @@ func (a *attempt) ask(ctx context.Context, stored *encoder.Stored) (answers host
 		return answers, nil, err
 	}
 	defer process.Close(ctx)
+	checkpoint, err := a.checkpoint()
+	if err != nil {
+		return answers, nil, err
+	}
+	defer func() {
+		if err != nil && !resumable(err) {
+			a.dropCheckpoint()
+		}
+	}()
 	train := a.train()
 	session := plugin.Session{
 		Options: a.inputs.Options, Seed: a.Cell.Seed, Device: a.Device, Threads: a.Threads, WorkDir: a.work,
-		Classes: texts(a.dataset.Classes), Report: a.task.Update,
+		Classes: texts(a.dataset.Classes), Engine: a.inputs.Engine, Checkpoint: checkpoint, Report: a.task.Update,
 	}
 	if err := a.phase("fit", func() error {
 		return process.Fit(ctx, session, a.data(stored, train))

@@ -35,6 +35,7 @@ type Setup struct {
 	PluginPath []string // directories of installed methods
 	PackPath   []string // directories of encoder packs
 	Device     string   // "auto", "cpu" or "cuda:N"
+	Engine     string   // of methods that have engines, which all must have it
 	Threads    int      // of every method and of the host's own work; part of no key
 	Library    ort.Options
 	Show       progress.Reporter
@@ -57,6 +58,9 @@ type Planned struct {
 	Key    ad.Digest
 	State  State
 	Record *result.Record // nil while pending
+	// Resumes: an attempt that did not end has left a checkpoint, from which the next
+	// one goes on.
+	Resumes bool
 
 	ran     bool // in this process
 	config  config.Cell
@@ -404,13 +408,17 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 			return nil, p.locate(err, c)
 		}
 	}
+	engine, err := host.Engine(m.info, p.Engine)
+	if err != nil {
+		return nil, p.locate(err, c)
+	}
 	encoded, err := pack.Digest()
 	if err != nil {
 		return nil, at(err, p.Bench.Pos(c.Encoder.Pointer))
 	}
 	out.inputs = result.Inputs{
 		Schema: result.Schema, Dataset: d.fingerprint.Digest, Split: split.Digest(), Encoder: encoded, FeatureType: c.Encoder.DType,
-		Method: m.info.Name, MethodVersion: m.info.Version, MethodFiles: m.files,
+		Method: m.info.Name, MethodVersion: m.info.Version, MethodFiles: m.files, Engine: engine,
 		Options: json.RawMessage(options), Seed: c.Seed, Protocol: p.protocol,
 	}
 	out.Key = out.inputs.Key()
@@ -424,6 +432,7 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 	if out.Record != nil {
 		out.found(out.Record)
 	}
+	out.Resumes = m.info.Resumes && out.State != Done && p.Store.HasCheckpoint(out.Key)
 	return out, nil
 }
 

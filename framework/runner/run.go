@@ -20,7 +20,7 @@ import (
 // Order says which cells Run computes and how.
 type Order struct {
 	Jobs  int  // cells at a time
-	Fresh bool // all cells, also finished ones
+	Fresh bool // all cells, also finished ones, and none from a checkpoint
 	Retry bool // also the cells that failed in an earlier run
 }
 
@@ -100,7 +100,7 @@ func (p *Plan) finish(ctx context.Context, c *Planned, o Order) (*result.Record,
 			p.Log.Warn("stored maps cannot be scored again; the method runs", "cell", c.Cell, "cause", err)
 		}
 	}
-	return p.compute(ctx, c)
+	return p.compute(ctx, c, o.Fresh)
 }
 
 // donor is an earlier result, of any configuration, that differs from the cell in

@@ -68,6 +68,25 @@
 // the strings @level (trace ... error), @message and @timestamp keeps its level;
 // its other members are shown as name=value.
 //
+// Checkpoints
+//
+// A process may be killed at any time: by Ctrl-C (half a second after a call was
+// cancelled), a timeout, a lack of memory, the end of the machine. A method that
+// trains for long says DescribeResponse.resumes and writes, every minute or so, all
+// that Fit needs to go on (weights, the optimiser's state, the place in the
+// schedule and in the streams of random numbers) into Session.checkpoint: under
+// another name first, then renamed, so that what stands there is always whole. Fit
+// looks there before it begins. If there is a checkpoint it goes on from it, says so
+// in its first message ("resumed at epoch 12"), and ends with the same state as a
+// Fit that nobody has interrupted, where DescribeResponse.deterministic. One that
+// cannot be read is no error: Fit begins anew.
+//
+// The directory belongs to everything that may change the method's numbers: its
+// options, seed, engine, version and program, and the data. Only the device, the
+// number of threads and the machine may be others than before. The host keeps it
+// when the process was interrupted, died or ran out of time, and after errors of the
+// kind "system"; it deletes it when the cell is done, and after any other error.
+//
 // Data
 //
 // Tensors are NumPy .npy files (little-endian, C order, format 1 to 3), which the
@@ -224,6 +243,12 @@ type DescribeResponse struct {
 	// description, a type and a default for every property, and
 	// additionalProperties false. "" if there are none.
 	OptionsSchema string `protobuf:"bytes,11,opt,name=options_schema,json=optionsSchema,proto3" json:"options_schema,omitempty"`
+	// The engines with which it can compute, the preferred one first: "ort" (ONNX
+	// Runtime), "xla", "go". They are the backends of methods that train with GoMLX;
+	// none, if the choice does not concern the method.
+	Engines []string `protobuf:"bytes,12,rep,name=engines,proto3" json:"engines,omitempty"`
+	// A Fit that was killed goes on from its checkpoint; see Checkpoints above.
+	Resumes       bool `protobuf:"varint,13,opt,name=resumes,proto3" json:"resumes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +360,20 @@ func (x *DescribeResponse) GetOptionsSchema() string {
 	return ""
 }
 
+func (x *DescribeResponse) GetEngines() []string {
+	if x != nil {
+		return x.Engines
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetResumes() bool {
+	if x != nil {
+		return x.Resumes
+	}
+	return false
+}
+
 // Session is what a method is told about its cell.
 type Session struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -350,7 +389,13 @@ type Session struct {
 	// A directory of the method's own, which exists; the host deletes it.
 	WorkDir string `protobuf:"bytes,5,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
 	// One entry per class index: its name if DescribeResponse.class_names, else "".
-	Classes       []string `protobuf:"bytes,6,rep,name=classes,proto3" json:"classes,omitempty"`
+	Classes []string `protobuf:"bytes,6,rep,name=classes,proto3" json:"classes,omitempty"`
+	// One of DescribeResponse.engines, which the user has chosen; "" if there are
+	// none, or if the host leaves the choice to the method.
+	Engine string `protobuf:"bytes,7,opt,name=engine,proto3" json:"engine,omitempty"`
+	// The cell's directory of checkpoints, which exists and outlives the process; ""
+	// unless DescribeResponse.resumes and the host wants checkpoints. For Fit alone.
+	Checkpoint    string `protobuf:"bytes,8,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +470,20 @@ func (x *Session) GetClasses() []string {
 		return x.Classes
 	}
 	return nil
+}
+
+func (x *Session) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Session) GetCheckpoint() string {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return ""
 }
 
 // Tensor is a .npy file on this machine.
@@ -1182,7 +1241,7 @@ var File_ltadbench_method_v1_method_proto protoreflect.FileDescriptor
 const file_ltadbench_method_v1_method_proto_rawDesc = "" +
 	"\n" +
 	" ltadbench/method/v1/method.proto\x12\x13ltadbench.method.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xd9\x02\n" +
+	"\x0fDescribeRequest\"\x8d\x03\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -1196,14 +1255,20 @@ const file_ltadbench_method_v1_method_proto_rawDesc = "" +
 	"\vclass_names\x18\n" +
 	" \x01(\bR\n" +
 	"classNames\x12%\n" +
-	"\x0eoptions_schema\x18\v \x01(\tR\roptionsSchema\"\x9e\x01\n" +
+	"\x0eoptions_schema\x18\v \x01(\tR\roptionsSchema\x12\x18\n" +
+	"\aengines\x18\f \x03(\tR\aengines\x12\x18\n" +
+	"\aresumes\x18\r \x01(\bR\aresumes\"\xd6\x01\n" +
 	"\aSession\x12\x18\n" +
 	"\aoptions\x18\x01 \x01(\tR\aoptions\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x18\n" +
 	"\athreads\x18\x04 \x01(\x05R\athreads\x12\x19\n" +
 	"\bwork_dir\x18\x05 \x01(\tR\aworkDir\x12\x18\n" +
-	"\aclasses\x18\x06 \x03(\tR\aclasses\"H\n" +
+	"\aclasses\x18\x06 \x03(\tR\aclasses\x12\x16\n" +
+	"\x06engine\x18\a \x01(\tR\x06engine\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\b \x01(\tR\n" +
+	"checkpoint\"H\n" +
 	"\x06Tensor\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05dtype\x18\x02 \x01(\tR\x05dtype\x12\x14\n" +

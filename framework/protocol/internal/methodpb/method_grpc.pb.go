@@ -68,6 +68,25 @@
 // the strings @level (trace ... error), @message and @timestamp keeps its level;
 // its other members are shown as name=value.
 //
+// Checkpoints
+//
+// A process may be killed at any time: by Ctrl-C (half a second after a call was
+// cancelled), a timeout, a lack of memory, the end of the machine. A method that
+// trains for long says DescribeResponse.resumes and writes, every minute or so, all
+// that Fit needs to go on (weights, the optimiser's state, the place in the
+// schedule and in the streams of random numbers) into Session.checkpoint: under
+// another name first, then renamed, so that what stands there is always whole. Fit
+// looks there before it begins. If there is a checkpoint it goes on from it, says so
+// in its first message ("resumed at epoch 12"), and ends with the same state as a
+// Fit that nobody has interrupted, where DescribeResponse.deterministic. One that
+// cannot be read is no error: Fit begins anew.
+//
+// The directory belongs to everything that may change the method's numbers: its
+// options, seed, engine, version and program, and the data. Only the device, the
+// number of threads and the machine may be others than before. The host keeps it
+// when the process was interrupted, died or ran out of time, and after errors of the
+// kind "system"; it deletes it when the cell is done, and after any other error.
+//
 // Data
 //
 // Tensors are NumPy .npy files (little-endian, C order, format 1 to 3), which the
