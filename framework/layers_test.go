@@ -30,6 +30,7 @@ var layers = []struct {
 	{"framework/config", "ad fault"},
 	{"framework/onnx", "fault"},
 	{"framework/ort", "fault home onnx"},
+	{"framework/ortbackend", "fault onnx ort"},
 	{"framework/encoder", "ad fault home onnx ort pixels stream tensors"},
 	{"framework/metric", "ad fault tensors"},
 	{"framework/protocol", "ad fault tensors"},
@@ -48,7 +49,8 @@ var layers = []struct {
 var homes = map[string]string{
 	"gorgonia.org/":                          "framework/tensors",
 	"github.com/edsrzf/mmap-go":              "framework/tensors",
-	"github.com/x448/float16":                "framework/tensors",
+	"github.com/x448/float16":                "framework/tensors framework/ortbackend",
+	"github.com/gomlx/":                      "framework/ortbackend plugins",
 	"gopkg.in/yaml.v3":                       "framework/config framework/encoder",
 	"github.com/yalue/onnxruntime_go":        "framework/ort",
 	"github.com/hashicorp/go-plugin":         "framework/plugin framework/host framework/protocol",

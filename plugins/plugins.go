@@ -10,12 +10,14 @@ import (
 	"github.com/ltadbench/ltadbench/plugins/padim"
 	"github.com/ltadbench/ltadbench/plugins/patchcore"
 	"github.com/ltadbench/ltadbench/plugins/random"
+	"github.com/ltadbench/ltadbench/plugins/uniad"
 )
 
 var builtin = map[string]func() plugin.Method{
 	"padim":     padim.New,
 	"patchcore": patchcore.New,
 	"random":    random.New,
+	"uniad":     uniad.New,
 }
 
 // Builtin maps the name of each built-in method to its constructor. The map is the

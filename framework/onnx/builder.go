@@ -27,6 +27,7 @@ type Builder struct {
 	known   map[string]bool // names of values
 	domains map[string]bool
 	inputs  map[string]bool
+	made    map[string]bool // by nodes
 	fresh   int
 	err     error
 }
@@ -40,7 +41,7 @@ func NewBuilder(name string, opset int) *Builder {
 			ProducerName: proto.String("ltadbench"),
 			Graph:        &onnxpb.GraphProto{Name: &name},
 		},
-		known: map[string]bool{}, domains: map[string]bool{}, inputs: map[string]bool{},
+		known: map[string]bool{}, domains: map[string]bool{}, inputs: map[string]bool{}, made: map[string]bool{},
 	}
 	b.Domain("", opset)
 	return b
@@ -93,10 +94,35 @@ func (b *Builder) Output(name, value string, t DType, dims ...any) {
 	b.model.Graph.Output = append(b.model.Graph.Output, b.valueInfo(name, t, dims))
 }
 
+// Made says whether a node makes the value, so that it can be an output of the graph
+// under its own name, without a copy.
+func (b *Builder) Made(value string) bool { return b.made[value] }
+
 // Const adds a constant tensor and returns its name, which Const makes up. No
 // dimensions make a scalar. The data is copied.
 func Const[T Element](b *Builder, data []T, dims ...int) string {
 	return Initializer(b, b.name("Const"), data, dims...)
+}
+
+// Bytes adds a constant tensor whose elements, of type t, are given as they are in
+// memory, and returns its name. The data is copied.
+func (b *Builder) Bytes(t DType, data []byte, dims ...int) string {
+	name := b.name("Const")
+	n := t.Size()
+	for _, d := range dims {
+		n *= d
+	}
+	if n != len(data) || t.Size() == 0 {
+		b.fail("constant of type %s and shape %v: %d bytes given", t, dims, len(data))
+		return name
+	}
+	b.define(name)
+	pb := &onnxpb.TensorProto{Name: &name, DataType: proto.Int32(int32(t)), RawData: append([]byte{}, data...)}
+	for _, d := range dims {
+		pb.Dims = append(pb.Dims, int64(d))
+	}
+	b.model.Graph.Initializer = append(b.model.Graph.Initializer, pb)
+	return name
 }
 
 // Shape adds a constant rank-1 int64 tensor, the form in which operators take
@@ -167,6 +193,7 @@ func (b *Builder) node(op string, in, out []string, attrs []Attr) {
 	}
 	for _, name := range out {
 		b.define(name)
+		b.made[name] = true
 	}
 	domain := ""
 	if dot := strings.LastIndexByte(op, '.'); dot >= 0 {

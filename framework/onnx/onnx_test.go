@@ -196,7 +196,7 @@ func TestTypeOf(t *testing.T) {
 		onnx.TypeOf[int64](): "int64", onnx.TypeOf[uint8](): "uint8", onnx.TypeOf[float64](): "float64",
 		onnx.TypeOf[int8](): "int8", onnx.TypeOf[uint16](): "uint16", onnx.TypeOf[int16](): "int16",
 		onnx.TypeOf[int32](): "int32", onnx.TypeOf[uint32](): "uint32", onnx.TypeOf[uint64](): "uint64",
-		onnx.DType(16): "onnx type 16", onnx.Undefined: "undefined",
+		onnx.DType(99): "onnx type 99", onnx.Undefined: "undefined",
 	} {
 		if got.String() != want {
 			t.Errorf("%d is %s, want %s", got, got, want)

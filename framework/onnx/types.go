@@ -25,6 +25,7 @@ const (
 	Float64   DType = 11
 	Uint32    DType = 12
 	Uint64    DType = 13
+	BFloat16  DType = 16
 )
 
 var dtypes = map[DType]struct {
@@ -33,10 +34,10 @@ var dtypes = map[DType]struct {
 }{
 	Float32: {"float32", 4}, Uint8: {"uint8", 1}, Int8: {"int8", 1}, Uint16: {"uint16", 2}, Int16: {"int16", 2},
 	Int32: {"int32", 4}, Int64: {"int64", 8}, Bool: {"bool", 1}, Float16: {"float16", 2}, Float64: {"float64", 8},
-	Uint32: {"uint32", 4}, Uint64: {"uint64", 8},
+	Uint32: {"uint32", 4}, Uint64: {"uint64", 8}, BFloat16: {"bfloat16", 2},
 }
 
-// String is NumPy's name of the type.
+// String is NumPy's name of the type, or for bfloat16, which NumPy lacks, PyTorch's.
 func (d DType) String() string {
 	if t, ok := dtypes[d]; ok {
 		return t.name

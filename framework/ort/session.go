@@ -27,6 +27,9 @@ type SessionOptions struct {
 	// for each core that this process may use. Results depend on it (see the
 	// package comment), so what must be reproduced sets it.
 	Threads int
+	// Prepared says that the model needs none of ONNX Runtime's costlier rewritings,
+	// whose time grows with the square of its size: it comes as it should run.
+	Prepared bool
 	// Dir is where weights lie that the model keeps in files of their own;
 	// OpenSession sets it.
 	Dir string
@@ -116,6 +119,9 @@ func (s *Session) create(model []byte, o SessionOptions) (*lib.DynamicAdvancedSe
 		// on an idle machine, and where processes share cores it takes them from
 		// each other: BenchmarkChain took 1.5 to 6 times as long.
 		opts.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
+	}
+	if o.Prepared {
+		set = append(set, opts.SetGraphOptimizationLevel(lib.GraphOptimizationLevelEnableBasic))
 	}
 	if o.Dir != "" {
 		set = append(set, opts.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", o.Dir))

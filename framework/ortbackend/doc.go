@@ -1,0 +1,29 @@
+// Package ortbackend is a backend of GoMLX, named "ort", that computes with ONNX
+// Runtime: it turns a GoMLX graph into one ONNX graph and runs it, on the CPU or,
+// where the library has the CUDA provider, on a GPU. Importing the package
+// registers it; ort.Init must have been called before a backend is made.
+//
+// The configuration string is a device ("cpu", the default, "cuda:N" or "auto")
+// and options after commas: "threads=N" bounds the threads of one operation on the
+// CPU. For example "ort:cpu,threads=2".
+//
+// # How a graph is lowered
+//
+// A graph is recorded first, as nodes that are equal if they compute the same
+// (graph.go), so common subexpressions exist once. While it grows, each new node
+// is simplified with what it is made of (simplify*.go): a product of two
+// broadcast operands that is summed, which is how GoMLX writes the gradient of a
+// dot product, becomes a dot product again; the chains of softmax, layer
+// normalisation and GELU, and what their gradients compute, become operations
+// that ONNX Runtime has a kernel for. Only what the outputs need is lowered
+// (lower*.go): broadcasts stay views until an operator needs the elements, and
+// transposes, scales and biases around a dot product become arguments of Gemm and
+// FusedMatMul.
+//
+// # Numbers
+//
+// Results are the same, bit for bit, each time that a graph runs on one machine
+// with one number of threads. Operations on float16 and bfloat16 are computed in
+// float32 and rounded. An operation, or element type, that cannot be computed
+// faithfully is an error that names it when the graph is built or compiled.
+package ortbackend

@@ -1,0 +1,209 @@
+package uniad
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/ltadbench/ltadbench/framework/plugin"
+	"github.com/ltadbench/ltadbench/framework/tensors"
+	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
+)
+
+// The environment variables of BenchmarkStep.
+const (
+	benchPython  = "LTADBENCH_BENCH_PYTHON"  // a Python with PyTorch, for the peer; unset: no peer
+	benchVariant = "LTADBENCH_BENCH_VARIANT" // of torch_step.py; unset: its fastest
+	benchEngine  = "LTADBENCH_BENCH_ENGINE"  // unset: ort
+	benchDevice  = "LTADBENCH_BENCH_DEVICE"  // unset: cpu
+	benchThreads = "LTADBENCH_BENCH_THREADS" // unset: 2
+)
+
+func env(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// runner runs n steps and gives the milliseconds of each.
+type runner func(n int) ([]float64, error)
+
+// BenchmarkStep times steps of the full configuration, batch 8, 196 tokens, 272
+// channels: of training with all that a step has (noise, reading the batch, the
+// loss), and of inference with reading and the map. With a Python that has PyTorch
+// in LTADBENCH_BENCH_PYTHON the same is done by testdata/torch_step.py, in turns, so
+// that other work on the machine slows both:
+//
+//	LTADBENCH_BENCH_PYTHON=python go test -run - -bench Step -benchtime 10x ./plugins/uniad
+func BenchmarkStep(b *testing.B) {
+	threads, err := strconv.Atoi(env(benchThreads, "2"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, mode := range []string{"train", "infer"} {
+		b.Run(mode, func(b *testing.B) {
+			bench := map[string]func(*testing.B, int) runner{"train": benchTrain, "infer": benchInfer}[mode]
+			runners, times := []runner{bench(b, threads)}, make([][]float64, 2)
+			if python := os.Getenv(benchPython); python != "" {
+				runners = append(runners, benchTorch(b, python, mode, threads))
+			}
+			const turn = 3
+			for b.Loop() {
+				for i, run := range runners {
+					ms, err := run(turn)
+					if err != nil {
+						b.Fatal(err)
+					}
+					times[i] = append(times[i], ms...)
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(median(times[0]), "ms/step")
+			if len(runners) > 1 {
+				b.ReportMetric(median(times[1]), "torch-ms/step")
+				b.ReportMetric(median(times[1])/median(times[0]), "torch/ours")
+			}
+		})
+	}
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}
+
+const benchBatch = 8
+
+func benchImages(b *testing.B) plugin.Samples {
+	const side, channels = 14, 272
+	return methodtest.Samples(b, tensors.Float32, methodtest.Numbers(1, benchBatch*side*side*channels), benchBatch, side, side, channels, nil)
+}
+
+func benchSession(b *testing.B, m plugin.Method, threads int, change map[string]any) plugin.Session {
+	s := methodtest.Session(b, m, threads, change)
+	s.Engine, s.Device, s.Log = env(benchEngine, plugin.EngineORT), env(benchDevice, "cpu"), hclog.NewNullLogger()
+	return s
+}
+
+// benchTrain trains in the background, and stops between the turns.
+func benchTrain(b *testing.B, threads int) runner {
+	m, data := New(), benchImages(b)
+	ctx, cancel := context.WithCancel(context.Background())
+	steps, next, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	s := benchSession(b, m, threads, map[string]any{"epochs": 1 << 30})
+	s.Report = func(float64, float64, string) {
+		select {
+		case steps <- struct{}{}:
+			<-next
+		case <-ctx.Done():
+		}
+	}
+	go func() { ended <- m.Fit(ctx, s, data) }()
+	b.Cleanup(func() { cancel(); close(next); <-ended })
+	wait := func() error {
+		select {
+		case <-steps:
+			return nil
+		case err := <-ended:
+			ended <- err
+			return fmt.Errorf("training ended: %w", err)
+		}
+	}
+	for i := range 3 { // warm-up
+		if i > 0 {
+			next <- struct{}{}
+		}
+		if err := wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return func(n int) (ms []float64, err error) {
+		for range n {
+			t := time.Now()
+			next <- struct{}{}
+			if err := wait(); err != nil {
+				return nil, err
+			}
+			ms = append(ms, time.Since(t).Seconds()*1e3)
+		}
+		return ms, nil
+	}
+}
+
+func benchInfer(b *testing.B, threads int) runner {
+	m, data := New().(*Method), benchImages(b)
+	s := benchSession(b, m, threads, nil)
+	if err := m.configure(s); err != nil {
+		b.Fatal(err)
+	}
+	h, w, c := data.FeatureShape()
+	a := m.opts.arch(h, w, c, s.Log)
+	md := &model{shape: shape{Options: m.opts, Height: h, Width: w, Channels: c}, arch: a, sampler: newSampler(h, w, c, a), weights: map[string][]float32{}}
+	for _, one := range a.weights() {
+		md.weights[one.name] = one.initial(1)
+	}
+	m.adopt(md, s)
+	b.Cleanup(md.close)
+	methodtest.Predict(b, m, data) // warm-up
+	return func(n int) (ms []float64, err error) {
+		for range n {
+			t := time.Now()
+			if err := m.Predict(context.Background(), data, func(int, plugin.Prediction) error { return nil }); err != nil {
+				return nil, err
+			}
+			ms = append(ms, time.Since(t).Seconds()*1e3)
+		}
+		return ms, nil
+	}
+}
+
+// benchTorch starts the peer.
+func benchTorch(b *testing.B, python, mode string, threads int) runner {
+	args := []string{filepath.Join("testdata", "torch_step.py"), "--mode", mode, "--threads", strconv.Itoa(threads)}
+	if v := os.Getenv(benchVariant); v != "" {
+		args = append(args, "--variant", v)
+	}
+	cmd := exec.Command(python, args...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { in.Close(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(out)
+	answer := func() ([]float64, error) {
+		var line struct{ MS []float64 }
+		if !lines.Scan() {
+			return nil, fmt.Errorf("torch_step.py ended: %w", lines.Err())
+		}
+		err := json.Unmarshal(lines.Bytes(), &line)
+		return line.MS, err
+	}
+	if _, err := answer(); err != nil { // it is ready
+		b.Fatal(err)
+	}
+	return func(n int) ([]float64, error) {
+		if _, err := fmt.Fprintln(in, "go", n); err != nil {
+			return nil, err
+		}
+		return answer()
+	}
+}
