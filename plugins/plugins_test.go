@@ -24,16 +24,21 @@ func TestMain(m *testing.M) {
 }
 
 func TestConformance(t *testing.T) {
-	orttest.Init(t) // the processes find what this may have to fetch
+	orttest.Init(t)             // the processes find what this may have to fetch
+	quick := map[string]string{ // options of methods that would take minutes to train
+		"uniad": `{"hidden": 32, "heads": 4, "encoder_layers": 1, "decoder_layers": 1, "ffn": 32, "epochs": 20, "lr": 0.001}`,
+	}
 	for _, name := range plugins.Names() {
 		t.Run(name, func(t *testing.T) {
-			plugintest.Test(t, host.Spec{Name: ad.MethodName(name), Command: []string{os.Args[0], "serve", name}}, plugintest.Config{})
+			plugintest.Test(t, host.Spec{Name: ad.MethodName(name), Command: []string{os.Args[0], "serve", name}}, plugintest.Config{
+				Options: json.RawMessage(quick[name]),
+			})
 		})
 	}
 }
 
 func TestBuiltin(t *testing.T) {
-	if names := plugins.Names(); !slices.Equal(names, []string{"padim", "patchcore", "random"}) {
+	if names := plugins.Names(); !slices.Equal(names, []string{"padim", "patchcore", "random", "uniad"}) {
 		t.Errorf("names %v", names)
 	}
 	for name, create := range plugins.Builtin() {
@@ -58,7 +63,7 @@ func TestBuiltin(t *testing.T) {
 		}
 	}
 	delete(plugins.Builtin(), "random")
-	if len(plugins.Builtin()) != 3 {
+	if len(plugins.Builtin()) != 4 {
 		t.Error("Builtin hands out its own map")
 	}
 }

@@ -160,6 +160,7 @@ dataset and checks what the protocol asks for. Exit status 1 if a check fails; e
 failure says how to mend it. NAME is a built-in or installed method, or one of the
 configuration; --command checks any program.`,
 		Example: `  ltadbench plugin check padim
+  ltadbench plugin check uniad --options '{"epochs": 5}'
   ltadbench plugin check mine --command python3 --command -m --command my_method`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -166,7 +166,10 @@ func (b *Backend) BufferFromFlatData(_ backends.DeviceNum, flat any, shape shape
 // flatBytes is the memory of a slice of shape's elements.
 func flatBytes(flat any, shape shapes.Shape) ([]byte, error) {
 	v := reflect.ValueOf(flat)
-	if v.Kind() != reflect.Slice || dtypes.FromGoType(v.Type().Elem()) != shape.DType || v.Len() != shape.Size() {
+	if v.Kind() != reflect.Slice {
+		return nil, fmt.Errorf("ort backend: a %T is not a slice of %s's elements", flat, shape)
+	}
+	if dtypes.FromGoType(v.Type().Elem()) != shape.DType || v.Len() != shape.Size() {
 		return nil, fmt.Errorf("ort backend: %T with %d elements does not fit %s", flat, v.Len(), shape)
 	}
 	return unsafe.Slice((*byte)(v.UnsafePointer()), v.Len()*shape.DType.Size()), nil

@@ -138,7 +138,7 @@ func compare(t *testing.T, s *spy, f program, in []*tensors.Tensor, tolerance fl
 	}
 	got, err := evaluate(s, f, in)
 	if err != nil {
-		t.Fatalf("on ort: %v", err)
+		t.Fatalf("on ort: %v\n%s", err, dump(s.outputs))
 	}
 	for i := range want {
 		if diff := difference(got[i], want[i], tolerance, magnitude(want[i])); diff != "" {

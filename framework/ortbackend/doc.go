@@ -23,7 +23,9 @@
 // # Numbers
 //
 // Results are the same, bit for bit, each time that a graph runs on one machine
-// with one number of threads. Operations on float16 and bfloat16 are computed in
-// float32 and rounded. An operation, or element type, that cannot be computed
-// faithfully is an error that names it when the graph is built or compiled.
+// with one number of threads. What is divided by zero is not finite, but a sum of
+// such quotients may be infinite where literally it were NaN, or the reverse.
+// Operations on float16 and bfloat16 are computed in float32 and rounded. An
+// operation, or element type, that cannot be computed faithfully is an error that
+// names it when the graph is built or compiled.
 package ortbackend

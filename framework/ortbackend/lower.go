@@ -37,6 +37,8 @@ var lowerings = map[backends.OpType]lowering{}
 var composed = []backends.OpType{
 	backends.OpTypeClamp, backends.OpTypeDot, backends.OpTypeIdentity, backends.OpTypeIota,
 	backends.OpTypeIsFinite, backends.OpTypeIsNaN, backends.OpTypeReal,
+	backends.OpTypeShiftRightArithmetic, backends.OpTypeBitCount, backends.OpTypeClz, backends.OpTypeBitcast,
+	backends.OpTypeReduceWindow, backends.OpTypeBatchNormForInference, backends.OpTypeBatchNormForTraining, backends.OpTypeBatchNormGradient,
 }
 
 func register(f lowering, ops ...backends.OpType) {

@@ -72,7 +72,10 @@ func (b *Builder) BroadcastInDim(x backends.Op, shape shapes.Shape, axes []int) 
 	}
 	shape = shape.Clone()
 	shape.DType = in[0].shape.DType
-	return b.graph.broadcast(in[0], shape, axes), nil
+	// The rules rely on axes in ascending order.
+	perm := upTo(len(axes))
+	slices.SortFunc(perm, func(i, j int) int { return axes[i] - axes[j] })
+	return b.graph.broadcast(b.graph.transpose(in[0], perm...), shape, pick(axes, perm)), nil
 }
 
 // slicing is the attr of a Slice, with an entry for each axis.

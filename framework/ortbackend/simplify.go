@@ -1,6 +1,7 @@
 package ortbackend
 
 import (
+	"math"
 	"slices"
 
 	"github.com/gomlx/gomlx/backends"
@@ -15,7 +16,8 @@ func (g *graph) make(op backends.OpType, shape shapes.Shape, attr any, in ...*no
 		return g.constant(nil, shape)
 	}
 	for _, rule := range rules[op] {
-		if n := rule(g, shape, attr, in); n != nil {
+		// A rule that does not see that operands repeat each other does not apply.
+		if n := rule(g, shape, attr, in); n != nil && n.shape.Equal(shape) {
 			return n
 		}
 	}
@@ -249,18 +251,21 @@ func multiplyByOne(g *graph, shape shapes.Shape, _ any, in []*node) *node {
 func multiplyTwice(g *graph, shape shapes.Shape, _ any, in []*node) *node {
 	x, y := in[0], in[1]
 	_, okx := x.value()
-	_, oky := y.value()
+	v, oky := y.value()
 	if okx && !oky {
 		return g.make(backends.OpTypeMul, shape, nil, y, x)
 	}
 	if !oky || x.op != backends.OpTypeMul || !slices.Equal(x.dims(), shape.Dimensions) {
 		return nil
 	}
-	if _, ok := x.in[1].value(); !ok {
+	if w, ok := x.in[1].value(); !ok || !moderate(v) || !moderate(w) || !moderate(v*w) {
 		return nil
 	}
 	return g.binary(backends.OpTypeMul, x.in[0], g.binary(backends.OpTypeMul, x.in[1], y))
 }
+
+// moderate says that a factor makes numbers infinite or zero only if they almost are.
+func moderate(v float64) bool { return math.Abs(v) > 1e-12 && math.Abs(v) < 1e12 }
 
 func divideByOne(_ *graph, shape shapes.Shape, _ any, in []*node) *node {
 	if in[1].is(1) {

@@ -1,6 +1,8 @@
 package ortbackend
 
 import (
+	"slices"
+
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
 )
@@ -19,7 +21,7 @@ func softmaxOfParts(g *graph, shape shapes.Shape, _ any, in []*node) *node {
 		return nil
 	}
 	shifted := e.in[0]
-	if shifted.op != backends.OpTypeSub || shifted.in[0].shape.Rank() != shape.Rank() {
+	if shifted.op != backends.OpTypeSub || !shape.Equal(shifted.in[0].shape) {
 		return nil
 	}
 	x := shifted.in[0]
@@ -83,11 +85,12 @@ func softmaxOverSquare(g *graph, _ shapes.Shape, _ any, in []*node) *node {
 }
 
 // sumOfQuotient: the sum of v*(P/s), or of v/s, over axes along which s does not
-// change is the sum of v*P, or v, over s.
+// change is the sum of v*P, or v, over s. (Not of float16, whose range the sum of v
+// may leave.)
 func sumOfQuotient(g *graph, shape shapes.Shape, attr any, in []*node) *node {
 	x, axes := in[0], attr.([]int)
 	last := x.shape.Rank() - 1
-	if len(axes) != 1 || axes[0] != last || !x.shape.DType.IsFloat() {
+	if len(axes) != 1 || axes[0] != last || !slices.Contains(floats, x.shape.DType) {
 		return nil
 	}
 	var numerator, s *node
@@ -104,8 +107,14 @@ func sumOfQuotient(g *graph, shape shapes.Shape, attr any, in []*node) *node {
 	if !ok || numerator.dims()[last] != x.dims()[last] {
 		return nil
 	}
+	dims := shape.Dimensions
+	if c.shape.Size() == 1 {
+		dims = nil
+	} else if c.shape.Size() != shape.Size() {
+		return nil // it repeats itself along other axes, too
+	}
 	sum := g.reduce(backends.OpTypeReduceSum, numerator, last)
-	return g.binary(backends.OpTypeDiv, sum, g.reshape(c, shape.Dimensions...))
+	return g.binary(backends.OpTypeDiv, sum, g.reshape(c, dims...))
 }
 
 // factorDivision: v/s + repeat(t/s) = (v + repeat(t))/s, with s constant along the
@@ -124,7 +133,7 @@ func factor(g *graph, op backends.OpType, shape shapes.Shape, in []*node) *node 
 		x, y = y, x
 	}
 	last := shape.Rank() - 1
-	if last < 0 || x.op != backends.OpTypeDiv || !shape.Equal(x.shape) {
+	if last < 0 || x.op != backends.OpTypeDiv || !shape.Equal(x.shape) || !slices.Contains(floats, shape.DType) {
 		return nil
 	}
 	s, ok := column(x.in[1], last)
@@ -135,8 +144,10 @@ func factor(g *graph, op backends.OpType, shape shapes.Shape, in []*node) *node 
 	if !ok || t.op != backends.OpTypeDiv {
 		return nil
 	}
-	// t's divisor must be s, whatever axes of size 1 either has.
-	if unshaped(t.in[1]) != unshaped(s) {
+	// t's divisor must be s, whatever axes of size 1 either has; and unless all rows
+	// have one of their own, or all the same, the two could repeat it differently.
+	rows := elements(shape.Dimensions[:last])
+	if d := unshaped(s); unshaped(t.in[1]) != d || t.in[0].shape.Size() != rows || d.shape.Size() != rows && d.shape.Size() != 1 {
 		return nil
 	}
 	dims := append(append([]int{}, shape.Dimensions[:last]...), 1)

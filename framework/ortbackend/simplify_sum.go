@@ -33,7 +33,7 @@ func sumOfScaled(g *graph, shape shapes.Shape, attr any, in []*node) *node {
 	if x.op != backends.OpTypeMul || !slices.Equal(x.in[0].dims(), x.dims()) || !x.shape.DType.IsFloat() {
 		return nil
 	}
-	if v, ok := x.in[1].value(); ok {
+	if v, ok := x.in[1].value(); ok && moderate(v) {
 		sum := g.reduce(backends.OpTypeReduceSum, x.in[0], attr.([]int)...)
 		return g.binary(backends.OpTypeMul, sum, g.fill(v, shape))
 	}
