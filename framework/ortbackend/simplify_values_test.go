@@ -125,6 +125,11 @@ func TestOtherRules(t *testing.T) {
 			return []*Node{Where(c, xs[0], xs[0]), Where(c, xs[0], xs[2]), ConvertDType(ConvertDType(xs[0], dtypes.Float64), dtypes.Float32)}
 		}, in, 0)
 	}
+	compare(t, s, func(xs []*Node) []*Node {
+		y := Mul(BroadcastToDims(xs[1], 3, 4), xs[2])
+		return []*Node{Add(Add(xs[0], y), y)}
+	}, floatsOf(230, dtypes.Float32, []int{3, 4}, []int{3, 1}, []int{3, 4}), 1e-6)
+	s.expect(t, map[backends.OpType]int{backends.OpTypeAdd: 1})
 	// A constant is converted when the graph is built.
 	compare(t, s, one(func(x *Node) *Node { return Add(x, ConvertDType(Scalar(x.Graph(), dtypes.Int32, 7), dtypes.Float32)) }), floatsOf(231, dtypes.Float32, []int{3}), 0)
 	s.expect(t, map[backends.OpType]int{backends.OpTypeConvertDType: 0})
@@ -140,9 +145,9 @@ func randomProgram(seed uint64, rows, columns int) program {
 	return func(xs []*Node) []*Node {
 		r := rand.New(rand.NewPCG(seed, 5))
 		pool := append([]*Node{}, xs...)
-		any := func() *Node { return pool[r.IntN(len(pool))] }
+		some := func() *Node { return pool[r.IntN(len(pool))] }
 		for range 6 + r.IntN(14) {
-			x, y := any(), any()
+			x, y := some(), some()
 			positive := AddScalar(Square(y), 1)
 			c := []float64{0, 1, -1, 2, 0.5}[r.IntN(5)]
 			dims := []int{rows, columns}

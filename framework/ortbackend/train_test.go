@@ -33,7 +33,7 @@ func train(b backends.Backend, m model, steps int) (losses []float64, weights []
 			u := Add(MulScalar(first[i], 0.9), MulScalar(d, 0.1))
 			v := Add(MulScalar(second[i], 0.999), MulScalar(Square(d), 0.001))
 			step := Div(Div(u, decay(0.9)), AddScalar(Sqrt(Div(v, decay(0.999))), 1e-3))
-			next[0] = append(next[0], Sub(w[i], MulScalar(step, 1e-2)))
+			next[0] = append(next[0], Sub(w[i], MulScalar(step, 3e-3)))
 			next[1], next[2] = append(next[1], u), append(next[2], v)
 		}
 		return append(slices.Concat(next[:]...), AddScalar(count, 1), loss)
