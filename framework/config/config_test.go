@@ -31,7 +31,7 @@ func host(vars ...string) Host {
 	return Host{
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Kinds:     []string{"mvtec", "visa", "dagm", "folder", "synthetic"},
-		Methods:   []string{"random", "padim", "patchcore"},
+		Methods:   []string{"random", "padim", "patchcore", "uniad"},
 		Encoders:  []string{"texturebank"},
 	}
 }
@@ -89,7 +89,7 @@ func TestGolden(t *testing.T) {
 func TestExamplesInComments(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^( +)# `).ReplaceAllString(string(ltadbench.DefaultConfig), "$1")
 	bench := mustLoad(t, text, host("HOME", "/home/me", "LTAD_PACKS", "/packs"))
-	if n, m := len(bench.Datasets), len(bench.Methods); n != 5 || m != 5 || len(bench.Encoders) != 3 || len(bench.Splits) != 15 {
+	if n, m := len(bench.Datasets), len(bench.Methods); n != 5 || m != 7 || len(bench.Encoders) != 3 || len(bench.Splits) != 15 {
 		t.Errorf("%d datasets, %d splits, %d encoders, %d methods", n, len(bench.Splits), len(bench.Encoders), m)
 	}
 }

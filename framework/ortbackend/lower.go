@@ -37,7 +37,7 @@ var lowerings = map[backends.OpType]lowering{}
 var composed = []backends.OpType{
 	backends.OpTypeClamp, backends.OpTypeDot, backends.OpTypeIdentity, backends.OpTypeIota,
 	backends.OpTypeIsFinite, backends.OpTypeIsNaN, backends.OpTypeReal,
-	backends.OpTypeShiftRightArithmetic, backends.OpTypeBitCount, backends.OpTypeClz, backends.OpTypeBitcast,
+	backends.OpTypeShiftRightArithmetic, backends.OpTypeBitCount, backends.OpTypeClz, backends.OpTypeBitcast, backends.OpTypeRNGBitGenerator,
 	backends.OpTypeReduceWindow, backends.OpTypeBatchNormForInference, backends.OpTypeBatchNormForTraining, backends.OpTypeBatchNormGradient,
 }
 

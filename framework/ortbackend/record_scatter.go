@@ -137,14 +137,21 @@ func (b *Builder) ScatterMin(x, indices, updates backends.Op, vectorAxis int, wi
 	return b.scatter(backends.OpTypeScatterMin, x, indices, updates, vectorAxis, windowAxes, inserted, axes)
 }
 
-// starts checks the scalars that say where a window of the sizes begins, and moves
-// them to where it fits.
+// starts checks the scalars, or the vector, that say where a window of the sizes
+// begins, and moves them to where it fits.
 func (b *Builder) starts(op backends.OpType, x *node, starts []backends.Op, sizes []int, t dtypes.DType) ([]*node, error) {
 	in, err := b.nodes(starts...)
 	if err != nil {
 		return nil, err
 	}
 	rank := x.shape.Rank()
+	if len(in) == 1 && slices.Equal(in[0].dims(), []int{rank}) { // one vector with all
+		vector := in[0]
+		in = make([]*node, rank)
+		for i := range in {
+			in[i] = b.graph.vectorEntry(vector, i)
+		}
+	}
 	if len(in) != rank || len(sizes) != rank {
 		return nil, unsupported(op, "of %s with %d starts and a window of %v", x.shape, len(in), sizes)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 // The environment variables of BenchmarkStep.
 const (
 	benchPython  = "LTADBENCH_BENCH_PYTHON"  // a Python with PyTorch, for the peer; unset: no peer
-	benchVariant = "LTADBENCH_BENCH_VARIANT" // of torch_step.py; unset: its fastest
+	benchVariant = "LTADBENCH_BENCH_VARIANT" // of torch_step.py, with commas; unset: uniad,sdpa,lean
 	benchEngine  = "LTADBENCH_BENCH_ENGINE"  // unset: ort
 	benchDevice  = "LTADBENCH_BENCH_DEVICE"  // unset: cpu
 	benchThreads = "LTADBENCH_BENCH_THREADS" // unset: 2
@@ -43,7 +44,9 @@ type runner func(n int) ([]float64, error)
 // channels: of training with all that a step has (noise, reading the batch, the
 // loss), and of inference with reading and the map. With a Python that has PyTorch
 // in LTADBENCH_BENCH_PYTHON the same is done by testdata/torch_step.py, in turns, so
-// that other work on the machine slows both:
+// that other work on the machine slows all: as UniAD's code does it (uniad), with
+// PyTorch's fused attention and less to compute (sdpa), and with dropout that PyTorch
+// does not have (lean).
 //
 //	LTADBENCH_BENCH_PYTHON=python go test -run - -bench Step -benchtime 10x ./plugins/uniad
 func BenchmarkStep(b *testing.B) {
@@ -54,10 +57,13 @@ func BenchmarkStep(b *testing.B) {
 	for _, mode := range []string{"train", "infer"} {
 		b.Run(mode, func(b *testing.B) {
 			bench := map[string]func(*testing.B, int) runner{"train": benchTrain, "infer": benchInfer}[mode]
-			runners, times := []runner{bench(b, threads)}, make([][]float64, 2)
+			names, runners := []string{""}, []runner{bench(b, threads)}
 			if python := os.Getenv(benchPython); python != "" {
-				runners = append(runners, benchTorch(b, python, mode, threads))
+				for v := range strings.SplitSeq(env(benchVariant, "uniad,sdpa,lean"), ",") {
+					names, runners = append(names, v), append(runners, benchTorch(b, python, mode, v, threads))
+				}
 			}
+			times := make([][]float64, len(runners))
 			const turn = 3
 			for b.Loop() {
 				for i, run := range runners {
@@ -69,10 +75,11 @@ func BenchmarkStep(b *testing.B) {
 				}
 			}
 			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(median(times[0]), "ms/step")
-			if len(runners) > 1 {
-				b.ReportMetric(median(times[1]), "torch-ms/step")
-				b.ReportMetric(median(times[1])/median(times[0]), "torch/ours")
+			ours := median(times[0])
+			b.ReportMetric(ours, "ms/step")
+			for i, v := range names[1:] {
+				b.ReportMetric(median(times[i+1]), v+"-ms/step")
+				b.ReportMetric(median(times[i+1])/ours, v+"/ours")
 			}
 		})
 	}
@@ -169,12 +176,8 @@ func benchInfer(b *testing.B, threads int) runner {
 }
 
 // benchTorch starts the peer.
-func benchTorch(b *testing.B, python, mode string, threads int) runner {
-	args := []string{filepath.Join("testdata", "torch_step.py"), "--mode", mode, "--threads", strconv.Itoa(threads)}
-	if v := os.Getenv(benchVariant); v != "" {
-		args = append(args, "--variant", v)
-	}
-	cmd := exec.Command(python, args...)
+func benchTorch(b *testing.B, python, mode, variant string, threads int) runner {
+	cmd := exec.Command(python, filepath.Join("testdata", "torch_step.py"), "--mode", mode, "--threads", strconv.Itoa(threads), "--variant", variant)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
