@@ -153,6 +153,26 @@ func lowerReduce(l *lowerer, n *node) view {
 	return view{l.reshape(name, dims, kept), kept}
 }
 
+// lowerReduceExtreme puts back NaN, which ONNX Runtime's kernels lose or keep as it
+// happens to lie among the elements.
+func lowerReduceExtreme(l *lowerer, n *node) view {
+	g, x, axes, t := n.graph, n.in[0], n.attr.([]int), n.shape.DType
+	switch {
+	case t == dtypes.Float16 || t == dtypes.BFloat16:
+		return l.view(g.convert(g.reduce(n.op, g.convert(x, dtypes.Float32), axes...), t))
+	case !t.IsFloat():
+		return lowerReduce(l, n)
+	}
+	v := lowerReduce(l, n)
+	lost := l.view(g.reduce(backends.OpTypeReduceLogicalOr, g.compare(backends.OpTypeNotEqual, x, x), axes...))
+	nan := l.view(g.constantLike(n, math.NaN()))
+	dims := slices.Clone(v.dims)
+	for i, d := range lost.dims {
+		dims[i] = max(dims[i], d)
+	}
+	return view{l.out.Op("Where", []string{lost.name, nan.name, v.name}), dims}
+}
+
 // leading says whether the axes are the first ones, with many elements, and not all.
 func leading(axes, dims []int) bool {
 	rows := 1
@@ -204,8 +224,7 @@ func init() {
 	register(lowerSlice, backends.OpTypeSlice)
 	register(lowerReverse, backends.OpTypeReverse)
 	register(lowerConcatenate, backends.OpTypeConcatenate)
-	for op := range reductions {
-		register(lowerReduce, op)
-	}
+	register(lowerReduce, backends.OpTypeReduceSum, backends.OpTypeReduceProduct)
+	register(lowerReduceExtreme, backends.OpTypeReduceMax, backends.OpTypeReduceMin)
 	register(lowerLogicalReduce, backends.OpTypeReduceLogicalAnd, backends.OpTypeReduceLogicalOr, backends.OpTypeReduceLogicalXor)
 }

@@ -54,14 +54,19 @@ func (b *Builder) ReduceWindow(x backends.Op, reduction backends.ReduceOpType, s
 	}
 	n, t := in[0], in[0].shape.DType
 	f, ok := foldings[reduction]
-	if !ok || t == dtypes.Bool {
+	if !ok || t == dtypes.Bool && reduction != backends.ReduceOpMax && reduction != backends.ReduceOpMin {
 		return nil, unsupported(backends.OpTypeReduceWindow, "with %s of %s", reduction, t)
 	}
 	shape, err := shapeinference.ReduceWindowOp(n.shape, sizes, strides, baseDilations, dilations, paddings)
 	if err != nil {
 		return nil, err
 	}
-	return b.graph.reduceWindows(n, f, newPooling(n.shape.Rank(), sizes, strides, baseDilations, dilations, paddings), shape.Dimensions), nil
+	w := newPooling(n.shape.Rank(), sizes, strides, baseDilations, dilations, paddings)
+	if t == dtypes.Bool { // bytes have the same order, and their extremes are false and true
+		bytes := b.graph.convert(n, dtypes.Uint8)
+		return b.graph.convert(b.graph.reduceWindows(bytes, f, w, shape.Dimensions), t), nil
+	}
+	return b.graph.reduceWindows(n, f, w, shape.Dimensions), nil
 }
 
 // reduceWindows reduces along one axis after the other: a window of 3 by 3 costs

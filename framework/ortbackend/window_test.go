@@ -72,10 +72,13 @@ func interiors(w pooling) []int {
 func TestReduceWindow(t *testing.T) {
 	s := newSpy(t, "cpu")
 	r := newRand(31)
-	types := []dtypes.DType{dtypes.Float32, dtypes.Float64, dtypes.Int32, dtypes.Int64, dtypes.Uint8, dtypes.Float16, dtypes.BFloat16}
+	types := []dtypes.DType{dtypes.Float32, dtypes.Float64, dtypes.Int32, dtypes.Int64, dtypes.Uint8, dtypes.Float16, dtypes.BFloat16, dtypes.Bool}
 	reductions := []backends.ReduceOpType{backends.ReduceOpMax, backends.ReduceOpMin, backends.ReduceOpSum, backends.ReduceOpProduct}
-	for i := range 350 {
+	for i := range 400 {
 		dtype, reduction := types[i%len(types)], reductions[r.IntN(4)]
+		if dtype == dtypes.Bool {
+			reduction = reductions[r.IntN(2)]
+		}
 		dims := randomDims(r, r.IntN(5), false)
 		w, paddings, count := randomPooling(r, dims, false)
 		extreme := reduction == backends.ReduceOpMax || reduction == backends.ReduceOpMin

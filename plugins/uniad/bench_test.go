@@ -14,11 +14,14 @@ import (
 	"testing"
 	"time"
 
+	gomlx "github.com/gomlx/gomlx/pkg/core/tensors"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/tensors"
+	"github.com/ltadbench/ltadbench/plugins/internal/engine"
 	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
+	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
 
 // The environment variables of BenchmarkStep.
@@ -208,5 +211,38 @@ func benchTorch(b *testing.B, python, mode, variant string, threads int) runner 
 			return nil, err
 		}
 		return answer()
+	}
+}
+
+// BenchmarkBuild times what comes before a training's first step: recording,
+// differentiating, simplifying and lowering the full configuration's step, and
+// loading it into ONNX Runtime; one step is in it.
+func BenchmarkBuild(b *testing.B) {
+	images := benchImages(b)
+	h, w, c := images.FeatureShape()
+	a := defaults().arch(h, w, c, hclog.NewNullLogger())
+	backend, err := engine.Open(b.Context(), env(benchEngine, plugin.EngineORT), env(benchDevice, "cpu"), 2)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer backend.Finalize()
+	var inputs []*gomlx.Tensor
+	for _, s := range a.inputs(benchBatch) {
+		inputs = append(inputs, gomlx.FromShape(s))
+	}
+	for b.Loop() {
+		weights := train.NewWeights()
+		for _, one := range a.weights() {
+			weights.Add(one.name, make([]float32, product(one.shape)), one.shape...)
+		}
+		s, err := train.NewStepper(backend, weights, a.loss, train.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Clip: 0.1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.Step(inputs, 1e-4); err != nil {
+			b.Fatal(err)
+		}
+		s.Close()
+		weights.Close()
 	}
 }
