@@ -39,6 +39,23 @@
 // The host turns the map into the image's score: UniAD takes the maximum of the
 // enlarged map, averaged over 16 x 16 pixels.
 //
+// # Speed
+//
+// BenchmarkStep, the paper's size with batch 8 on two cores of a server's CPU, beside
+// PyTorch 2.15 (milliseconds a step, and how many times ours is as fast):
+//
+//	           ours   as UniAD's code does it   fused attention   own dropout, too
+//	training    632          955 (1.51)             974 (1.54)         675 (1.07)
+//	inference   172          213 (1.24)             181 (1.05)         248 (1.44)
+//
+// The last column is a PyTorch program that does not exist outside of testdata: its
+// dropout draws 16 bits for an element, where PyTorch's own takes a third of the step.
+// Of our step two thirds, and four fifths of inference, are dot products that run at
+// 185 to 195 GFLOP/s, which is the machine's rate for float32: more than 1.3 times
+// PyTorch's fastest inference is below that floor. Recording, differentiating and
+// loading the step takes 1.3 seconds. What a step reads is prepared while the one
+// before runs.
+//
 // # Randomness, interruption
 //
 // Initial weights, the order of images, dropout and jitter come from named streams
