@@ -1,6 +1,6 @@
 // Package ortbackend is a backend of GoMLX, named "ort", that computes with ONNX
 // Runtime: it turns a GoMLX graph into one ONNX graph and runs it, on the CPU or,
-// where the library has the CUDA provider, on a GPU. Importing the package
+// where the library has the CUDA provider, on a GPU (not yet tried). Importing the package
 // registers it; ort.Init must have been called before a backend is made.
 //
 // The configuration string is a device ("cpu", the default, "cuda:N" or "auto")
@@ -41,9 +41,9 @@
 // Buffers are memory of the host, which costs nothing on the CPU: there variables stay
 // where they are from step to step, and a step's outputs take the memory of what was
 // donated to an earlier one. On a GPU, ONNX Runtime copies inputs and outputs at every
-// call, the binding at hand (onnxruntime_go v1.27.0) having no tensors on devices; and
-// sums of scattered elements may differ from run to run there. GoMLX's own xla backend
-// keeps variables on the GPU.
+// call, the binding at hand (onnxruntime_go v1.27.0) having no tensors on devices. No
+// GPU was there to run any of this on; sums of scattered elements may well differ from
+// run to run there.
 //
 // # GoMLX's own tests
 //

@@ -170,6 +170,23 @@ func widened(op string, t dtypes.DType, kernels []dtypes.DType, wraps bool) (dty
 	return t, fmt.Errorf("ort backend: operator %s on %s is not supported", op, t)
 }
 
+// inKernel computes values of type t with f in a type for which the operator has
+// kernels, and gives the result the type t.
+func (l *lowerer) inKernel(op string, t dtypes.DType, kernels []dtypes.DType, in []string, f func(in []string) string) string {
+	compute, err := widened(op, t, kernels, false)
+	if err != nil {
+		l.fail(err)
+	}
+	if compute == t {
+		return f(in)
+	}
+	wide := make([]string, len(in))
+	for i, name := range in {
+		wide[i] = l.cast(name, compute)
+	}
+	return l.cast(f(wide), t)
+}
+
 // elementwise applies an ONNX operator to the views of operands that broadcast,
 // and gives the result the type result. The operator takes the types kernels.
 func (l *lowerer) elementwise(n *node, op string, kernels []dtypes.DType, wraps bool, in ...*node) view {

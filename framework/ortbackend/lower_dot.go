@@ -78,10 +78,7 @@ func (m matrix) shape(flat bool) []int {
 // operands as possible must be transposed.
 func contraction(n *node) dotAxes {
 	a := n.attr.(dotAxes)
-	order := make([]int, len(a.leftContract))
-	for i := range order {
-		order[i] = i
-	}
+	order := sequence(0, len(a.leftContract))
 	by := func(axes []int) []int {
 		return slices.SortedFunc(slices.Values(order), func(i, j int) int { return axes[i] - axes[j] })
 	}

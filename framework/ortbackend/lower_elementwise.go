@@ -159,20 +159,10 @@ func lowerAbs(l *lowerer, n *node) view {
 }
 
 func rsqrt(l *lowerer, n *node) view {
-	t := n.shape.DType
-	compute, err := widened("Sqrt", t, floats, false)
-	if err != nil {
-		l.fail(err)
-	}
 	v := l.view(n.in[0])
-	name := v.name
-	if compute != t {
-		name = l.cast(name, compute)
-	}
-	name = l.out.Op("Reciprocal", []string{l.out.Op("Sqrt", []string{name})})
-	if compute != t {
-		name = l.cast(name, t)
-	}
+	name := l.inKernel("Sqrt", n.shape.DType, floats, []string{v.name}, func(in []string) string {
+		return l.out.Op("Reciprocal", []string{l.out.Op("Sqrt", in)})
+	})
 	return view{name, v.dims}
 }
 
@@ -240,7 +230,7 @@ func lowerIntDiv(l *lowerer, n *node) view {
 func lowerRem(l *lowerer, n *node) view {
 	g, x, y := n.graph, n.in[0], n.in[1]
 	if n.shape.DType.IsFloat() {
-		return l.fmod(n, x, y, floats)
+		return l.fmod(n, x, y)
 	}
 	zero, minus, quotient := intDiv(g, n.shape, x, y)
 	rest := g.binary(backends.OpTypeSub, x, g.binary(backends.OpTypeMul, quotient, y))

@@ -1,26 +1,13 @@
 package ortbackend
 
 import (
-	"github.com/gomlx/gomlx/pkg/core/dtypes"
-
 	"github.com/ltadbench/ltadbench/framework/onnx"
 )
 
 func lowerSoftmax(l *lowerer, n *node) view {
-	t := n.shape.DType
-	compute, err := widened("Softmax", t, floats, false)
-	if err != nil {
-		l.fail(err)
-	}
-	name := l.full(n.in[0])
-	if compute != t {
-		name = l.cast(name, compute)
-	}
-	name = l.out.Op("Softmax", []string{name}, onnx.Int("axis", -1))
-	if compute != t {
-		name = l.cast(name, t)
-	}
-	return whole(n, name)
+	return whole(n, l.inKernel("Softmax", n.shape.DType, floats, l.fulls(n.in[0]), func(in []string) string {
+		return l.out.Op("Softmax", in, onnx.Int("axis", -1))
+	}))
 }
 
 // lowerSumSquare and lowerGelu are for float32 and float64, as their rules see to.
@@ -34,22 +21,11 @@ func lowerGelu(l *lowerer, n *node) view {
 }
 
 // fmod is the remainder of floating-point division.
-func (l *lowerer) fmod(n, x, y *node, types []dtypes.DType) view {
-	t := n.shape.DType
-	compute, err := widened("Mod", t, types, false)
-	if err != nil {
-		l.fail(err)
-	}
-	g := n.graph
-	a, b := l.full(g.spread(x, n.dims())), l.full(g.spread(y, n.dims()))
-	if compute != t {
-		a, b = l.cast(a, compute), l.cast(b, compute)
-	}
-	name := l.out.Op("Mod", []string{a, b}, onnx.Int("fmod", 1))
-	if compute != t {
-		name = l.cast(name, t)
-	}
-	return whole(n, name)
+func (l *lowerer) fmod(n, x, y *node) view {
+	in := l.fulls(n.graph.spread(x, n.dims()), n.graph.spread(y, n.dims()))
+	return whole(n, l.inKernel("Mod", n.shape.DType, floats, in, func(in []string) string {
+		return l.out.Op("Mod", in, onnx.Int("fmod", 1))
+	}))
 }
 
 func init() {

@@ -15,10 +15,7 @@ func integerSum(l *lowerer, n *node) view {
 	x, axes := n.in[0], n.attr.([]int)
 	ones := n.shape.Clone()
 	ones.Dimensions = pick(x.dims(), axes)
-	all := make([]int, len(axes))
-	for i := range all {
-		all[i] = i
-	}
+	all := sequence(0, len(axes))
 	return l.view(n.graph.dot(x, n.graph.fill(1, ones), dotAxes{leftContract: axes, rightContract: all}))
 }
 

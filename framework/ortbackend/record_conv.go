@@ -87,15 +87,6 @@ func (b *Builder) ConvGeneral(input, kernel backends.Op, axes backends.ConvolveA
 	return g.transpose(y, perm...), nil
 }
 
-// sequence is the numbers from a up to, but not, b.
-func sequence(a, b int) []int {
-	var out []int
-	for i := a; i < b; i++ {
-		out = append(out, i)
-	}
-	return out
-}
-
 // convolve adds the convolution of x, padded, with k. ONNX Runtime has kernels for
 // float32 and up to three axes of space.
 func (g *graph) convolve(x, k *node, pads []backends.PadAxis, c convolution) (*node, error) {

@@ -28,6 +28,15 @@ func free(rank int, contract, batch []int) []int {
 	return out
 }
 
+// sequence is the numbers from a up to, but not, b.
+func sequence(a, b int) []int {
+	var out []int
+	for i := a; i < b; i++ {
+		out = append(out, i)
+	}
+	return out
+}
+
 // pick is the elements of list at the indices.
 func pick(list, indices []int) []int {
 	out := make([]int, len(indices))

@@ -140,7 +140,7 @@ func (b *Builder) IsFinite(x backends.Op) (backends.Op, error) {
 	return g.compare(backends.OpTypeEqual, none, none), nil
 }
 
-// Expm1 is exp(x)-1 without loss near 0: 2 sinh(x/2) exp(x/2).
+// Expm1 is exp(x)-1 without loss near 0.
 func (b *Builder) Expm1(x backends.Op) (backends.Op, error) { return b.unary(backends.OpTypeExpm1, x) }
 
 // Real is x: there are no complex numbers here.

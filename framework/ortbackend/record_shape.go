@@ -54,11 +54,7 @@ func (g *graph) broadcast(x *node, shape shapes.Shape, axes []int) *node {
 
 // spread broadcasts x, of dims' rank with ones, or a scalar, to dims.
 func (g *graph) spread(x *node, dims []int) *node {
-	axes := make([]int, x.shape.Rank())
-	for i := range axes {
-		axes[i] = i
-	}
-	return g.broadcast(x, shapes.Make(x.shape.DType, dims...), axes)
+	return g.broadcast(x, shapes.Make(x.shape.DType, dims...), sequence(0, x.shape.Rank()))
 }
 
 // BroadcastInDim repeats x along new axes and those of size 1.
@@ -73,7 +69,7 @@ func (b *Builder) BroadcastInDim(x backends.Op, shape shapes.Shape, axes []int) 
 	shape = shape.Clone()
 	shape.DType = in[0].shape.DType
 	// The rules rely on axes in ascending order.
-	perm := upTo(len(axes))
+	perm := sequence(0, len(axes))
 	slices.SortFunc(perm, func(i, j int) int { return axes[i] - axes[j] })
 	return b.graph.broadcast(b.graph.transpose(in[0], perm...), shape, pick(axes, perm)), nil
 }

@@ -97,7 +97,7 @@ func (g *graph) reduceAlong(x *node, f folding, axis, size, stride, dilation, co
 	take := func(x *node, start, count, step int) *node {
 		return g.window(x, axis, []int{start}, []int{count}, []int{step})
 	}
-	if count == 1 && size > 1 && f.pair != backends.OpTypeMax && f.pair != backends.OpTypeMin { // whose reductions lose NaN
+	if count == 1 && size > 1 {
 		dims := slices.Clone(x.dims())
 		dims[axis] = 1
 		return g.reshape(g.reduce(f.axis, take(x, 0, size, dilation), axis), dims...)

@@ -34,7 +34,7 @@ func sumThroughDot(g *graph, _ shapes.Shape, attr any, in []*node) *node {
 		return nil
 	}
 	o := g.find(backends.OpTypeDotGeneral, shape, dotAxes{
-		leftContract: []int{last}, leftBatch: upTo(len(a.leftBatch)), rightContract: rest, rightBatch: a.rightBatch,
+		leftContract: []int{last}, leftBatch: sequence(0, len(a.leftBatch)), rightContract: rest, rightBatch: a.rightBatch,
 	}, w, b)
 	if o == nil {
 		return nil
@@ -69,12 +69,4 @@ func (g *graph) dotFactor(x *node) (d, rest *node) {
 		}
 	}
 	return nil, nil
-}
-
-func upTo(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
-	}
-	return out
 }

@@ -49,10 +49,10 @@
 //	inference   172          213 (1.24)             181 (1.05)         248 (1.44)
 //
 // The last column is a PyTorch program that does not exist outside of testdata: its
-// dropout draws 16 bits for an element, where PyTorch's own takes a third of the step.
-// Of our step two thirds, and four fifths of inference, are dot products that run at
-// 185 to 195 GFLOP/s, which is the machine's rate for float32: more than 1.3 times
-// PyTorch's fastest inference is below that floor. Recording, differentiating and
+// dropout draws 16 bits for an element, where PyTorch's own takes nearly a third of
+// the step. Of our step two thirds, and four fifths of inference, are dot products,
+// which ONNX Runtime computes at 185 to 195 GFLOP/s: at that rate they alone take
+// longer than PyTorch's fastest inference divided by 1.3. Recording, differentiating and
 // loading the step takes 1.3 seconds. What a step reads is prepared while the one
 // before runs.
 //
