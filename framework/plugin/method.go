@@ -34,6 +34,12 @@ const (
 // says that it implements Saver.
 type Info = protocol.Info
 
+// Preset is a variant of a method, and Column what an ablation table prints of it.
+type (
+	Preset = protocol.Preset
+	Column = protocol.Column
+)
+
 // Session is what Fit and Load are told about the cell.
 type Session struct {
 	Options json.RawMessage // complete: the host has filled in the defaults

@@ -115,6 +115,26 @@ type Info struct {
 	// Resumes: a Fit that was killed goes on from what it left in Session.Checkpoint,
 	// to the same state.
 	Resumes bool `json:"resumes,omitempty"`
+	// Presets are variants of the method with options of their own, such as the rows
+	// of a paper's ablation tables. A benchmark names them METHOD/PRESET.
+	Presets []Preset `json:"presets,omitempty"`
+}
+
+// Preset is a variant of a method.
+type Preset struct {
+	Name    string          `json:"name"`    // such as "6.3"; letters, digits, ".", "-" and "_"
+	Summary string          `json:"summary"` // one line: what it changes
+	Options json.RawMessage `json:"options"` // an object: the options that it sets
+	// Table is the title of the ablation table that has the preset as a row, such as
+	// "Table 6"; "" if none has. Columns are what that table prints of it.
+	Table   string   `json:"table,omitempty"`
+	Columns []Column `json:"columns,omitempty"`
+}
+
+// Column is a column of an ablation table, and what it has for one preset.
+type Column struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Session is what a method is told about its cell.
