@@ -36,6 +36,13 @@ func (w *Weights) Add(name string, values []float32, shape ...int) {
 	w.names = append(w.names, name)
 }
 
+// AddFrozen adds a tensor, with a copy of the values, that graphs read as they read
+// weights, and that is never trained: it is not among Names, and no part of
+// checkpoints.
+func (w *Weights) AddFrozen(name string, values []float32, shape ...int) {
+	w.ctx.VariableWithValue(name, tensors.FromFlatDataAndDimensions(values, shape...)).SetTrainable(false)
+}
+
 // Names are the weights' names in the order they were added. The slice is not to be
 // changed.
 func (w *Weights) Names() []string { return w.names }
