@@ -30,8 +30,26 @@ func Schema(defaults any) json.RawMessage {
 		panic(fmt.Sprintf("plugin.Schema: %T is not a struct", defaults))
 	}
 	properties := map[string]any{}
+	addProperties(properties, v, defaults)
+	out, err := json.Marshal(map[string]any{
+		"$schema":              "https://json-schema.org/draft/2020-12/schema",
+		"type":                 "object",
+		"properties":           properties,
+		"additionalProperties": false,
+	})
+	if err != nil {
+		panic(fmt.Sprintf("plugin.Schema: %T: %v", defaults, err))
+	}
+	return out
+}
+
+func addProperties(properties map[string]any, v reflect.Value, defaults any) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
+		if f.Anonymous {
+			addProperties(properties, v.Field(i), defaults)
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		doc := f.Tag.Get("doc")
 		if !f.IsExported() || name == "" || name == "-" || doc == "" {
@@ -49,16 +67,6 @@ func Schema(defaults any) json.RawMessage {
 		}
 		properties[name] = p
 	}
-	out, err := json.Marshal(map[string]any{
-		"$schema":              "https://json-schema.org/draft/2020-12/schema",
-		"type":                 "object",
-		"properties":           properties,
-		"additionalProperties": false,
-	})
-	if err != nil {
-		panic(fmt.Sprintf("plugin.Schema: %T: %v", defaults, err))
-	}
-	return out
 }
 
 // property is the schema of one field, without its description and default.

@@ -21,6 +21,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/tensors"
 	"github.com/ltadbench/ltadbench/plugins/internal/engine"
 	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
+	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
 
@@ -158,10 +159,10 @@ func benchInfer(b *testing.B, threads int) runner {
 		b.Fatal(err)
 	}
 	h, w, c := data.FeatureShape()
-	a := m.opts.arch(h, w, c, s.Log)
-	md := &model{shape: shape{Options: m.opts, Height: h, Width: w, Channels: c}, arch: a, sampler: newSampler(h, w, c, a), weights: map[string][]float32{}}
-	for _, one := range a.weights() {
-		md.weights[one.name] = one.initial(1)
+	a := arch{m.opts.Arch(h, w, c, s.Log)}
+	md := &model{shape: shape{Options: m.opts, Height: h, Width: w, Channels: c}, arch: a, sampler: reconstruct.NewSampler(h, w, c, a.Arch), weights: train.Trained{}}
+	for _, one := range a.Weights() {
+		md.weights[one.Name] = one.Draw(1, name)
 	}
 	m.adopt(md, s)
 	b.Cleanup(md.close)
@@ -220,7 +221,7 @@ func benchTorch(b *testing.B, python, mode, variant string, threads int) runner 
 func BenchmarkBuild(b *testing.B) {
 	images := benchImages(b)
 	h, w, c := images.FeatureShape()
-	a := defaults().arch(h, w, c, hclog.NewNullLogger())
+	a := arch{defaults().Arch(h, w, c, hclog.NewNullLogger())}
 	backend, err := engine.Open(b.Context(), env(benchEngine, plugin.EngineORT), env(benchDevice, "cpu"), 2)
 	if err != nil {
 		b.Fatal(err)
@@ -232,8 +233,8 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	for b.Loop() {
 		weights := train.NewWeights()
-		for _, one := range a.weights() {
-			weights.Add(one.name, make([]float32, product(one.shape)), one.shape...)
+		for _, one := range a.Weights() {
+			weights.Add(one.Name, make([]float32, train.Size(one.Shape)), one.Shape...)
 		}
 		s, err := train.NewStepper(backend, weights, a.loss, train.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Clip: 0.1})
 		if err != nil {

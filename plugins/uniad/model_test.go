@@ -11,14 +11,15 @@ import (
 
 	"github.com/ltadbench/ltadbench/framework/stream"
 	"github.com/ltadbench/ltadbench/plugins/internal/engine"
+	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
 
 // tiny is an architecture in which no two sizes are alike.
-var tiny = arch{
+var tiny = arch{reconstruct.Arch{
 	Channels: 5, Height: 4, Width: 3, Hidden: 6, Heads: 3, Encoders: 1, Decoders: 2, FFN: 7,
-	Window: [2]int{3, 1}, Masked: []string{inEncoder, inDecoder1, inDecoder2}, Dropout: 0.25, Jitter: 2,
-}
+	Window: [2]int{3, 1}, Masked: []string{reconstruct.InEncoder, reconstruct.InDecoder1, reconstruct.InDecoder2}, Dropout: 0.25, Jitter: 2,
+}}
 
 func open(t testing.TB, name string) backends.Backend {
 	t.Helper()
@@ -35,14 +36,14 @@ func open(t testing.TB, name string) backends.Backend {
 func random(a arch, n int) (map[string][]float32, []*tensors.Tensor) {
 	s := stream.New(3, "test")
 	weights := map[string][]float32{}
-	for _, w := range a.weights() {
-		values := w.initial(1)
+	for _, w := range a.Weights() {
+		values := w.Draw(1, name)
 		noise := make([]float32, len(values))
 		s.Norms(noise)
 		for i := range values {
 			values[i] += 0.1 * noise[i]
 		}
-		weights[w.name] = values
+		weights[w.Name] = values
 	}
 	var inputs []*tensors.Tensor
 	for _, sh := range a.inputs(n) {
@@ -62,8 +63,8 @@ func random(a arch, n int) (map[string][]float32, []*tensors.Tensor) {
 
 func weightsOf(a arch, values map[string][]float32) *train.Weights {
 	w := train.NewWeights()
-	for _, one := range a.weights() {
-		w.Add(one.name, values[one.name], one.shape...)
+	for _, one := range a.Weights() {
+		w.Add(one.Name, values[one.Name], one.Shape...)
 	}
 	return w
 }
@@ -120,8 +121,8 @@ func TestGradients(t *testing.T) {
 	}
 	defer exec.Finalize()
 	s := stream.New(5, "direction")
-	for _, one := range a.weights() {
-		base, direction := values[one.name], make([]float32, product(one.shape))
+	for _, one := range a.Weights() {
+		base, direction := values[one.Name], make([]float32, train.Size(one.Shape))
 		s.Norms(direction)
 		length := 0.0
 		for _, d := range direction {
@@ -130,14 +131,14 @@ func TestGradients(t *testing.T) {
 		length = math.Sqrt(length)
 		slope := 0.0
 		for i, d := range direction {
-			slope += float64(d) / length * float64(grads[one.name][i])
+			slope += float64(d) / length * float64(grads[one.Name][i])
 		}
 		at := func(h float64) float64 {
 			moved := make([]float32, len(base))
 			for i, d := range direction {
 				moved[i] = base[i] + float32(h/length*float64(d))
 			}
-			if err := w.Set(one.name, moved); err != nil {
+			if err := w.Set(one.Name, moved); err != nil {
 				t.Fatal(err)
 			}
 			out, err := exec.Exec(args(inputs)...)
@@ -150,7 +151,7 @@ func TestGradients(t *testing.T) {
 		want := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
 		at(0)
 		if math.Abs(want-slope) > 1e-4+1e-3*math.Abs(want) {
-			t.Errorf("%s: slope %g, by finite differences %g", one.name, slope, want)
+			t.Errorf("%s: slope %g, by finite differences %g", one.Name, slope, want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/ltadbench/ltadbench/framework/tensors/safetensors"
+	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
 
@@ -26,10 +27,10 @@ type config struct {
 }
 
 func (c config) arch() arch {
-	return arch{
+	return arch{reconstruct.Arch{
 		Channels: c.Channels, Height: c.Height, Width: c.Width, Hidden: c.Hidden, Heads: c.Heads, Encoders: c.Encoders, Decoders: c.Decoders, FFN: c.FFN,
-		Window: [2]int{c.Window, c.Window}, Masked: []string{inEncoder, inDecoder1, inDecoder2}, Dropout: c.Dropout, Jitter: c.Jitter,
-	}
+		Window: [2]int{c.Window, c.Window}, Masked: []string{reconstruct.InEncoder, reconstruct.InDecoder1, reconstruct.InDecoder2}, Dropout: c.Dropout, Jitter: c.Jitter,
+	}}
 }
 
 // siteNames are the sites of arch.sites as the oracle names them.
@@ -125,20 +126,20 @@ func TestSmallOracle(t *testing.T) {
 		return v
 	}
 	values := map[string][]float32{}
-	for _, w := range a.weights() {
-		values[w.name] = get("w."+w.name, w.shape...)
+	for _, w := range a.Weights() {
+		values[w.Name] = get("w."+w.Name, w.Shape...)
 	}
-	x := []int{c.Batch, a.tokens(), c.Channels}
+	x := []int{c.Batch, a.Tokens(), c.Channels}
 	features := func() *tensors.Tensor { return tensors.FromFlatDataAndDimensions(get("features", x...), x...) }
 	normals := get("normals", append([]int{steps}, x...)...)
 	inputs := func(step int) []*tensors.Tensor {
-		out := []*tensors.Tensor{features(), tensors.FromFlatDataAndDimensions(normals[step*product(x):][:product(x)], x...)}
-		for i, site := range a.sites(c.Batch) {
+		out := []*tensors.Tensor{features(), tensors.FromFlatDataAndDimensions(normals[step*train.Size(x):][:train.Size(x)], x...)}
+		for i, site := range a.Sites(c.Batch) {
 			keep, err := safetensors.Get[uint8](f, "keep."+a.siteNames()[i], append([]int{steps}, site...)...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			out = append(out, pack(keep[step*product(site):][:product(site)]))
+			out = append(out, pack(keep[step*train.Size(site):][:train.Size(site)]))
 		}
 		return out
 	}
@@ -149,9 +150,9 @@ func TestSmallOracle(t *testing.T) {
 			loss, grads := gradients(t, open(t, engine), a, values, inputs(0))
 			near.check(t, "loss", []float32{float32(loss)}, get("loss", steps)[:1])
 			norm := 0.0
-			for _, one := range a.weights() {
-				near.check(t, "grad."+one.name, grads[one.name], get("grad."+one.name, one.shape...))
-				for _, v := range grads[one.name] {
+			for _, one := range a.Weights() {
+				near.check(t, "grad."+one.Name, grads[one.Name], get("grad."+one.Name, one.Shape...))
+				for _, v := range grads[one.Name] {
 					norm += float64(v) * float64(v)
 				}
 			}
@@ -160,12 +161,12 @@ func TestSmallOracle(t *testing.T) {
 			w := weightsOf(a, values)
 			defer w.Close()
 			near.check(t, "loss", trajectory(t, engine, c, w, inputs), get("loss", steps))
-			for _, one := range a.weights() {
-				got, err := w.Get(one.name)
+			for _, one := range a.Weights() {
+				got, err := w.Get(one.Name)
 				if err != nil {
 					t.Fatal(err)
 				}
-				near.check(t, "end."+one.name, got, get("end."+one.name, one.shape...))
+				near.check(t, "end."+one.Name, got, get("end."+one.Name, one.Shape...))
 			}
 		})
 	}
@@ -238,18 +239,18 @@ func uniforms(name string, n int, scale float32) []float32 {
 	return out
 }
 
-func (f fullInputs) weight(w weight) []float32 {
+func (f fullInputs) weight(w train.Initial) []float32 {
 	scale := float32(1) / 8
 	switch {
-	case strings.HasSuffix(w.name, ".bias"), strings.HasSuffix(w.name, ".ffn.2.weight"):
+	case strings.HasSuffix(w.Name, ".bias"), strings.HasSuffix(w.Name, ".ffn.2.weight"):
 		scale = 1. / 16
-	case strings.HasPrefix(w.name, "pos."):
+	case strings.HasPrefix(w.Name, "pos."):
 		scale = 1. / 2
-	case strings.HasSuffix(w.name, ".query"):
+	case strings.HasSuffix(w.Name, ".query"):
 		scale = 1
 	}
-	out := uniforms(w.name, product(w.shape), scale)
-	if strings.Contains(w.name, "norm") && strings.HasSuffix(w.name, ".weight") {
+	out := uniforms(w.Name, train.Size(w.Shape), scale)
+	if strings.Contains(w.Name, "norm") && strings.HasSuffix(w.Name, ".weight") {
 		for i := range out {
 			out[i]++
 		}
@@ -258,21 +259,21 @@ func (f fullInputs) weight(w weight) []float32 {
 }
 
 func (f fullInputs) features() *tensors.Tensor {
-	x := []int{f.config.Batch, f.tokens(), f.arch.Channels}
-	return tensors.FromFlatDataAndDimensions(uniforms("features", product(x), 1), x...)
+	x := []int{f.config.Batch, f.Tokens(), f.arch.Channels}
+	return tensors.FromFlatDataAndDimensions(uniforms("features", train.Size(x), 1), x...)
 }
 
 func (f fullInputs) step(step int) []*tensors.Tensor {
-	x := []int{f.config.Batch, f.tokens(), f.arch.Channels}
+	x := []int{f.config.Batch, f.Tokens(), f.arch.Channels}
 	number := strconv.Itoa(step + 1)
-	u := uniforms("normals/"+number, 3*product(x), 1)
-	normals := make([]float32, product(x))
+	u := uniforms("normals/"+number, 3*train.Size(x), 1)
+	normals := make([]float32, train.Size(x))
 	for i := range normals {
 		normals[i] = u[3*i] + u[3*i+1] + u[3*i+2]
 	}
 	out := []*tensors.Tensor{f.features(), tensors.FromFlatDataAndDimensions(normals, x...)}
-	for i, site := range f.sites(f.config.Batch) {
-		keep := make([]uint8, product(site))
+	for i, site := range f.Sites(f.config.Batch) {
+		keep := make([]uint8, train.Size(site))
 		for j, h := range hashes("keep/"+number+"/"+f.siteNames()[i], len(keep)) {
 			if h >= 429496729 {
 				keep[j] = 1
@@ -308,8 +309,8 @@ func TestFullOracle(t *testing.T) {
 	near, c := want.Tolerance, want.Config
 	in := fullInputs{c, c.arch()}
 	values := map[string][]float32{}
-	for _, w := range in.weights() {
-		values[w.name] = in.weight(w)
+	for _, w := range in.Weights() {
+		values[w.Name] = in.weight(w)
 	}
 	near.check(t, "map", predictions(t, "ort", in.arch, values, in.features()), slices.Concat(want.Map...))
 	w := weightsOf(in.arch, values)

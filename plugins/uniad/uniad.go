@@ -2,16 +2,13 @@ package uniad
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"math"
 	"time"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/plugins/internal/engine"
+	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
 
@@ -66,8 +63,8 @@ func (m *Method) Fit(ctx context.Context, s plugin.Session, images plugin.Sample
 		return err
 	}
 	h, w, c := images.FeatureShape()
-	a := m.opts.arch(h, w, c, s.Log)
-	sampler := newSampler(h, w, c, a)
+	a := arch{m.opts.Arch(h, w, c, s.Log)}
+	sampler := reconstruct.NewSampler(h, w, c, a.Arch)
 	backend, err := engine.Open(ctx, s.Engine, s.Device, s.Threads)
 	if err != nil {
 		return err
@@ -75,25 +72,24 @@ func (m *Method) Fit(ctx context.Context, s plugin.Session, images plugin.Sample
 	defer backend.Finalize()
 	weights, parameters := train.NewWeights(), 0
 	defer weights.Close()
-	for _, one := range a.weights() {
-		weights.Add(one.name, one.initial(s.Seed), one.shape...)
-		parameters += product(one.shape)
+	for _, one := range a.Weights() {
+		weights.Add(one.Name, one.Draw(s.Seed, name), one.Shape...)
+		parameters += one.Size()
 	}
-	s.Log.Info("training begins", "images", images.Len(), "tokens", a.tokens(), "parameters", parameters, "engine", s.Engine)
+	s.Log.Info("training begins", "images", images.Len(), "tokens", a.Tokens(), "parameters", parameters, "engine", s.Engine)
 	began := time.Now()
 	run := &train.Run{
 		Backend: backend, Weights: weights, Loss: a.loss,
-		Feed:   &feed{arch: a, images: images, sampler: sampler, seed: s.Seed, prob: m.opts.JitterProb, threads: max(1, s.Threads)},
-		Images: images.Len(), Batch: m.opts.Batch, Epochs: m.opts.Epochs,
-		Optimizer: train.AdamW{
-			Beta1: m.opts.Betas[0], Beta2: m.opts.Betas[1], Eps: m.opts.Eps, WeightDecay: m.opts.WeightDecay, Clip: m.opts.Clip,
+		Feed: &feed{
+			arch: a, draws: reconstruct.Draws{Arch: a.Arch, Seed: s.Seed, Method: name, Prob: m.opts.JitterProb},
+			images: images, sampler: sampler, threads: max(1, s.Threads),
 		},
-		Schedule: train.StepLR{LR: m.opts.LR, Every: m.opts.LRStep, Gamma: m.opts.LRGamma},
-		Stop:     train.EarlyStop{Patience: m.opts.Patience, MinDelta: m.opts.MinDelta},
-		Seed:     s.Seed, Name: name,
+		Images: images.Len(), Batch: m.opts.Batch, Epochs: m.opts.Epochs,
+		Optimizer: m.opts.Optimizer(), Schedule: m.opts.Schedule(), Stop: m.opts.Stop(),
+		Seed: s.Seed, Name: name,
 		Checkpoint: train.Checkpoint{
 			Dir: s.Checkpoint, Every: m.every,
-			Fingerprint: train.Fingerprint(name, version, m.opts, a, s.Seed, s.Engine, digest(images)),
+			Fingerprint: train.Fingerprint(name, version, m.opts, a, s.Seed, s.Engine, train.DataDigest(images)),
 		},
 		Report: s.Report, Log: s.Log,
 	}
@@ -101,13 +97,11 @@ func (m *Method) Fit(ctx context.Context, s plugin.Session, images plugin.Sample
 		return err
 	}
 	s.Log.Info("training is over", "seconds", math.Round(time.Since(began).Seconds()))
-	md := &model{shape: shape{Options: m.opts, Height: h, Width: w, Channels: c}, arch: a, sampler: sampler, weights: map[string][]float32{}}
-	for _, name := range weights.Names() {
-		if md.weights[name], err = weights.Get(name); err != nil {
-			return err
-		}
+	md := &model{shape: shape{Options: m.opts, Height: h, Width: w, Channels: c}, arch: a, sampler: sampler}
+	if md.weights, err = weights.Trained(); err != nil {
+		return err
 	}
-	if err := md.check(); err != nil {
+	if err := md.weights.Check(a.Weights()); err != nil {
 		return fault.New(fault.Method, "uniad: after training %w", err).WithHint("a smaller learning rate (now %g) may help", m.opts.LR)
 	}
 	m.adopt(md, s)
@@ -121,21 +115,6 @@ func (m *Method) adopt(md *model, s plugin.Session) {
 	}
 	md.engine, md.device, md.threads = s.Engine, s.Device, max(1, s.Threads)
 	m.model = md
-}
-
-// digest tells data sets apart: by their classes, shape, and the features of some
-// images.
-func digest(images plugin.Samples) string {
-	h := sha256.New()
-	height, width, channels := images.FeatureShape()
-	fmt.Fprintln(h, images.Classes, height, width, channels)
-	const some = 16
-	var buf []float32
-	for i := range min(some, images.Len()) {
-		buf = images.Feature(i*images.Len()/min(some, images.Len()), buf)
-		_ = binary.Write(h, binary.LittleEndian, buf) // a hash takes everything
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Predict gives the maps of distances between features and their reconstruction.

@@ -17,6 +17,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/tensors"
 	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
+	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
 
@@ -213,10 +214,13 @@ func TestNoise(t *testing.T) {
 	data := images(t, 4)
 	o := defaults()
 	o.Grid, o.NeighborMask = 6, []int{3, 3}
-	a := o.arch(h, w, c, hclog.NewNullLogger())
+	a := arch{o.Arch(h, w, c, hclog.NewNullLogger())}
 	a.Dropout = 0.3
 	inputs := func(threads, step int, seed uint64) []any {
-		f := &feed{arch: a, images: data, sampler: newSampler(h, w, c, a), seed: seed, prob: 1, threads: threads}
+		f := &feed{
+			arch: a, draws: reconstruct.Draws{Arch: a.Arch, Seed: seed, Method: name, Prob: 1},
+			images: data, sampler: reconstruct.NewSampler(h, w, c, a.Arch), threads: threads,
+		}
 		var out []any
 		for _, s := range f.Shapes(3) {
 			if s.DType.Size() == 1 {
@@ -260,32 +264,6 @@ func TestNoise(t *testing.T) {
 	}
 	if slices.Equal(one[2].([]uint8), one[6].([]uint8)) {
 		t.Error("two sites draw the same")
-	}
-}
-
-// The corners of both grids are the same places, and between them lies a linear
-// function.
-func TestSampler(t *testing.T) {
-	src := make([]float32, 0, h*w*2)
-	for y := range h {
-		for x := range w {
-			src = append(src, float32(y), float32(3*x+1))
-		}
-	}
-	for _, to := range [][2]int{{5, 4}, {1, 1}, {9, 2}, {8, 7}} {
-		a := arch{Height: to[0], Width: to[1]}
-		got := make([]float32, to[0]*to[1]*2)
-		newSampler(h, w, 2, a).resample(got, src)
-		for i := range to[0] * to[1] {
-			y, x := 0.0, 0.0
-			if to[0] > 1 {
-				y = float64(i/to[1]) * (h - 1) / float64(to[0]-1)
-			}
-			if to[1] > 1 {
-				x = float64(i%to[1]) * (w - 1) / float64(to[1]-1)
-			}
-			methodtest.Near(t, "token", got[2*i:][:2], []float32{float32(y), float32(3*x + 1)}, 1e-6)
-		}
 	}
 }
 

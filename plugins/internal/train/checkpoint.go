@@ -2,6 +2,7 @@ package train
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 	mlctx "github.com/gomlx/gomlx/pkg/ml/context"
 
+	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/stream"
 	"github.com/ltadbench/ltadbench/framework/tensors/safetensors"
 )
@@ -47,6 +49,21 @@ func Fingerprint(parts ...any) string {
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
+}
+
+// DataDigest tells data sets apart: by their classes, shape, and the features of some
+// images.
+func DataDigest(images plugin.Samples) string {
+	h := sha256.New()
+	height, width, channels := images.FeatureShape()
+	fmt.Fprintln(h, images.Classes, height, width, channels)
+	const some = 16
+	var buf []float32
+	for i := range min(some, images.Len()) {
+		buf = images.Feature(i*images.Len()/min(some, images.Len()), buf)
+		_ = binary.Write(h, binary.LittleEndian, buf) // a hash takes everything
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // state lists what a checkpoint holds: the variables by their name in the file.
