@@ -93,6 +93,7 @@ func (m *Method) Fit(ctx context.Context, s plugin.Session, images plugin.Sample
 		},
 		Report: s.Report, Log: s.Log,
 	}
+	defer run.Close()
 	if err := run.Do(ctx); err != nil {
 		return err
 	}

@@ -143,6 +143,23 @@ func (s *Stepper) skip(n int) {
 	}
 }
 
+// reset makes it as new, for weights of these values.
+func (s *Stepper) reset(values Trained) error {
+	s.done, s.power1, s.power2 = 0, 1, 1
+	for _, name := range s.weights.names {
+		if err := s.weights.Set(name, values[name]); err != nil {
+			return err
+		}
+		for _, scope := range []string{firstMoment, secondMoment} {
+			v := variable(s.weights.ctx.In(scope), name)
+			if err := v.SetValue(tensors.FromShape(v.Shape())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Close frees the compiled graphs; the weights stay.
 func (s *Stepper) Close() { s.exec.Finalize() }
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -23,6 +24,12 @@ import (
 // streams are named by epochs and steps.
 type Checkpoint struct {
 	Dir string // "" for no checkpoints
+	// File is its name in Dir; "" for training.safetensors. A method that trains in
+	// several runs has one for each.
+	File string
+	// Last: the end of the run is written, too, however short it was, since another run
+	// begins there.
+	Last bool
 	// Every is how often one is written; 0 for once a minute. Copying 100 MB takes a
 	// few hundredths of a second, and writing them goes on beside the training.
 	Every time.Duration
@@ -31,10 +38,9 @@ type Checkpoint struct {
 	Fingerprint string
 }
 
-const (
-	checkpointFile   = "training.safetensors"
-	checkpointFormat = "ltadbench training 1"
-)
+const checkpointFormat = "ltadbench training 1"
+
+func (c Checkpoint) file() string { return cmp.Or(c.File, "training.safetensors") }
 
 // checkpointEvery is how often a run writes a checkpoint unless it is told
 // otherwise: 100 MB that are written in a second cost 2 % of that.
@@ -87,8 +93,8 @@ func (r *Run) restore(s *Stepper) (at progress, ok bool) {
 	if r.Checkpoint.Dir == "" {
 		return progress{}, false
 	}
-	path := filepath.Join(r.Checkpoint.Dir, checkpointFile)
-	if left, err := filepath.Glob(filepath.Join(r.Checkpoint.Dir, "."+checkpointFile+".*.tmp")); err == nil {
+	path := filepath.Join(r.Checkpoint.Dir, r.Checkpoint.file())
+	if left, err := filepath.Glob(filepath.Join(r.Checkpoint.Dir, "."+r.Checkpoint.file()+".*.tmp")); err == nil {
 		for _, f := range left { // of a process that was killed while it wrote
 			_ = os.Remove(f)
 		}
@@ -211,7 +217,7 @@ func (w *writer) write(s *Stepper, at progress) error {
 			"format": checkpointFormat, "fingerprint": w.Fingerprint,
 			"progress": string(raw), "sha256": digest(string(raw), names, w.copies),
 		}
-		w.writing <- safetensors.WriteFile(filepath.Join(w.Dir, checkpointFile), list, meta)
+		w.writing <- safetensors.WriteFile(filepath.Join(w.Dir, w.file()), list, meta)
 	}()
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/gomlx/gomlx/backends"
 	"github.com/hashicorp/go-hclog"
@@ -31,6 +32,66 @@ type Run struct {
 	// and loss.
 	Report func(done, total float64, message string)
 	Log    hclog.Logger
+
+	stepper *Stepper // once it is made
+}
+
+// Steps is how many steps the run has, if nothing stops it early.
+func (r *Run) Steps() int { return r.plan().perEpoch() * r.Epochs }
+
+func (r *Run) plan() plan { return plan{r.Images, r.Batch, r.Seed, r.Name} }
+
+// prepare makes the stepper.
+func (r *Run) prepare() (err error) {
+	if r.stepper == nil {
+		r.stepper, err = NewStepper(r.Backend, r.Weights, r.Loss, r.Optimizer)
+	}
+	return err
+}
+
+// Close frees what the run has compiled; the weights stay.
+func (r *Run) Close() {
+	if r.stepper != nil {
+		r.stepper.Close()
+	}
+}
+
+// Measure does a few steps to see how long one takes, and takes them back. (What it
+// compiles, Do uses.)
+func (r *Run) Measure(ctx context.Context) (perStep time.Duration, err error) {
+	if err := r.prepare(); err != nil {
+		return 0, err
+	}
+	before, err := r.Weights.Trained()
+	if err != nil {
+		return 0, err
+	}
+	p := r.plan()
+	feed, err := newFeeder(r.Backend, r.Feed, p)
+	if err != nil {
+		return 0, err
+	}
+	defer feed.close()
+	images := p.order(0)[:min(p.batch, p.images)]
+	set := <-feed.free[len(images)]
+	if err := fill(set, nil, func(inputs []any) error { return r.Feed.Fill(ctx, Step{Images: images}, inputs) }); err != nil {
+		return 0, err
+	}
+	const warm, steps = 2, 3
+	var began time.Time
+	for i := range warm + steps {
+		if i == warm {
+			began = time.Now()
+		}
+		if _, err := r.stepper.Step(set, r.Schedule.At(0)); err != nil {
+			return 0, err
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+	}
+	perStep = time.Since(began) / steps
+	return perStep, r.stepper.reset(before)
 }
 
 // EarlyStop ends a training whose loss, the mean over an epoch's training images,
@@ -54,14 +115,12 @@ type progress struct {
 
 // Do trains until all epochs are over, it stops early, or ctx ends. If there is a
 // checkpoint that belongs to this run it goes on from there, and the weights end as
-// they would have without the interruption.
+// they would have without the interruption. The caller closes the run.
 func (r *Run) Do(ctx context.Context) (err error) {
-	p := plan{r.Images, r.Batch, r.Seed, r.Name}
-	s, err := NewStepper(r.Backend, r.Weights, r.Loss, r.Optimizer)
-	if err != nil {
+	if err := r.prepare(); err != nil {
 		return err
 	}
-	defer s.Close()
+	p, s := r.plan(), r.stepper
 	at, per, total := progress{}, p.perEpoch(), p.perEpoch()*r.Epochs
 	saved, resumed := r.restore(s)
 	if resumed {
@@ -88,7 +147,7 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		// What has been trained since the last checkpoint is worth the second that a new
 		// one takes if the run is interrupted, and at the end of a long one, since what
 		// follows may be.
-		if at.Step > w.step && (ctx.Err() != nil || err == nil && w.step > 0) {
+		if at.Step > w.step && (ctx.Err() != nil || err == nil && (w.step > 0 || w.Last)) {
 			r.logWrite(w.write(s, at))
 		}
 		r.logWrite(w.wait())
