@@ -100,12 +100,12 @@ func (f *feed1) Shapes(n int) []shapes.Shape { return f.inputs(n) }
 
 func (f *feed1) Fill(ctx context.Context, step train.Step, all []any) error {
 	in := inputs(all)
-	work := f.features(step, in.next())
-	work = append(work, f.latent(f.vae, "phase1", step, &in)...)
+	todo := f.features(step, in.next())
+	todo = append(todo, f.source.latent(f.vae, "phase1", step, &in)...)
 	if f.Text > 0 {
 		f.perClass(f.condition, step, in.next())
 	}
-	return work.run(ctx, f.threads)
+	return todo.run(ctx, f.threads)
 }
 
 // feed2 gives phase 2 its inputs, see detector.inputs.
@@ -122,12 +122,12 @@ func (f *feed2) Shapes(n int) []shapes.Shape { return f.inputs(n) }
 
 func (f *feed2) Fill(ctx context.Context, step train.Step, all []any) error {
 	in := inputs(all)
-	work := f.features(step, in.next())
+	todo := f.features(step, in.next())
 	if f.Sem {
 		f.perClass(f.classifier, step, in.next())
 	}
 	if f.Synthetic {
-		work = append(work, f.latent(f.VAE, "phase2", step, &in)...)
+		todo = append(todo, f.source.latent(f.VAE, "phase2", step, &in)...)
 		if f.VAE.Text > 0 {
 			f.perClass(f.condition, step, in.next())
 		}
@@ -139,8 +139,8 @@ func (f *feed2) Fill(ctx context.Context, step train.Step, all []any) error {
 			}
 		}
 	}
-	work = append(f.draws.Tasks(step.Number, len(step.Images), in), work...) // the longest first
-	return work.run(ctx, f.threads)
+	todo = append(f.draws.Tasks(step.Number, len(step.Images), in), todo...) // the longest first
+	return todo.run(ctx, f.threads)
 }
 
 // realProbability is that of real features, of each class (section 5.2).

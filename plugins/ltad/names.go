@@ -2,6 +2,7 @@ package ltad
 
 import (
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/gomlx/gomlx/backends"
@@ -34,7 +35,7 @@ func firstNames(o Options, text *bert.Encoder, classes []string, seed uint64) ([
 		var err error
 		switch o.NameInit {
 		case "random":
-			out[c] = random(text, o.NameLength, stream.New(seed, name, "init", namesWeight, class, string(rune('0'+c))))
+			out[c] = random(text, o.NameLength, stream.New(seed, name, "init", namesWeight, strconv.Itoa(c)))
 			continue
 		case "class_name":
 			ids, err = tokens(text, "class name", strings.NewReplacer("_", " ", "-", " ").Replace(class))

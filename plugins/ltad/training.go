@@ -78,7 +78,7 @@ func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin
 	t.vae = vae{
 		Height: a.Height, Width: a.Width, Levels: lv, Embedding: images.EmbeddingLen(), Latent: cmp.Or(o.Latent, images.EmbeddingLen()),
 		Classes: len(s.Classes), Variational: o.Augment == "vae", KL: o.KL, MeanLoss: o.VAELoss == "mean",
-		Start: o.DecoderStart, Wide: o.DecoderWidth, Blocks: o.DecoderBlocks, text: t.text,
+		Start: o.DecoderStart, Wide: o.DecoderWidth, Blocks: o.DecoderBlocks, Norm: o.TextNorm, text: t.text,
 	}
 	if o.Condition {
 		t.vae.Text = t.dim()

@@ -40,6 +40,7 @@ type vae struct {
 	// Names: the text features are those of names that are learned, of so many tokens;
 	// 0 if t_c is an input.
 	Names int
+	Norm  bool          // text features are scaled to length 1
 	text  *bert.Encoder // for Names
 }
 
@@ -170,7 +171,11 @@ func (v vae) named(w train.Values, classes *graph.Node) *graph.Node {
 	end := func(word []float32) *graph.Node {
 		return graph.BroadcastToDims(graph.Reshape(graph.Const(classes.Graph(), word), 1, 1, h), n, 1, h)
 	}
-	return v.text.Encode(textValues(w), graph.Concatenate([]*graph.Node{end(v.text.Start()), names, end(v.text.End())}, 1))
+	t := v.text.Encode(textValues(w), graph.Concatenate([]*graph.Node{end(v.text.Start()), names, end(v.text.End())}, 1))
+	if v.Norm {
+		t = graph.Div(t, graph.Sqrt(graph.ReduceAndKeep(graph.Square(t), graph.ReduceSum, -1)))
+	}
+	return t
 }
 
 // latent is mean and log variance of the latent vector, and a sample of it by the
