@@ -166,10 +166,7 @@ func (m *model) predict(ctx context.Context, test plugin.Samples, emit func(int,
 		case rec == nil:
 			p.Map = sem
 		case sem != nil:
-			p.Map = make([]float32, len(rec))
-			for k := range rec {
-				p.Map[k] = rec[k] + float32(float32(m.Lambda)*sem[k])
-			}
+			p.Map = combine(rec, sem, m.Lambda)
 		}
 		return emit(i, p)
 	})
@@ -178,6 +175,15 @@ func (m *model) predict(ctx context.Context, test plugin.Samples, emit func(int,
 	}
 	ranges{rec: spread(all), sem: spread(allSem)}.log(m.log, "scores of test patches", m)
 	return nil
+}
+
+// combine is Eq. 5.
+func combine(rec, sem []float32, lambda float64) []float32 {
+	out := make([]float32, len(rec))
+	for i := range rec {
+		out[i] = rec[i] + float32(float32(lambda)*sem[i])
+	}
+	return out
 }
 
 // ranges are those of both scores.
