@@ -36,7 +36,7 @@ var layers = []struct {
 	{"framework/protocol", "ad fault tensors"},
 	{"framework/plugin", "ad fault protocol tensors"},
 	{"framework/host", "ad fault home plugin protocol tensors"},
-	{"framework/plugintest", "ad fault host plugin protocol stream tensors"},
+	{"framework/plugintest", "ad encoder fault host plugin protocol stream tensors"},
 	{"framework/result", "ad fault metric"},
 	{"framework/runner", "*"},
 	{"datasets", "ad fault home pixels stream tensors datasets/synthetic"},
