@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
 )
@@ -18,7 +19,7 @@ type tellerOptions struct {
 
 func (teller) Describe() plugin.Info {
 	return plugin.Info{
-		Name: "teller", Version: "1", Summary: "tells what it is given", Needs: []plugin.Input{plugin.Features, plugin.Embeddings},
+		Name: "teller", Version: "1", Summary: "tells what it is given", Needs: []plugin.Input{plugin.Features, plugin.Embeddings, plugin.Text},
 		Scores: true, Deterministic: true, Options: plugin.Schema(tellerOptions{Epochs: 500, Prompt: "learned"}),
 		Presets: []plugin.Preset{{Name: "named", Summary: "with class names", Options: []byte(`{"prompt": "class_name"}`)}},
 	}
@@ -33,6 +34,11 @@ func (teller) Fit(_ context.Context, s plugin.Session, train plugin.Samples) err
 	sum := 0
 	for _, n := range s.Levels {
 		sum += n
+	}
+	for _, path := range []string{s.Text.Weights, s.Text.Vocabulary} {
+		if _, err := os.Stat(path); err != nil {
+			return err
+		}
 	}
 	s.Log.Info(fmt.Sprintf("told: %d epochs, classes %q, %d levels of %d of %d channels, embeddings of %d",
 		o.Epochs, s.Classes, len(s.Levels), sum, channels, len(train.Embedding(0, nil))))

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ltadbench/ltadbench/framework/encoder"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/host"
 	"github.com/ltadbench/ltadbench/framework/plugin"
@@ -307,12 +306,8 @@ func TestEngine(t *testing.T) {
 // something about the image.
 func TestInputs(t *testing.T) {
 	t.Parallel()
-	want := "text <nil> <nil>, heads true"
-	if pack, _ := encoder.Builtin("texturebank"); pack.Text == nil {
-		want = "has no text side"
-	}
 	for mode, want := range map[string]string{
-		"inputs": fmt.Sprintf("levels [9 15], image %d, embedding 10", 64*56*3), "text": want,
+		"inputs": fmt.Sprintf("levels [9 15], image %d, embedding 10", 64*56*3), "text": "text <nil> <nil>, heads true",
 	} {
 		s, err := newSuite(t.Context(), spec(mode), Config{})
 		if err != nil {
