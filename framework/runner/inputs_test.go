@@ -89,8 +89,38 @@ func TestInputsOfEncoder(t *testing.T) {
 	if got := levels(p.Cells[0].encoder); !slices.Equal(got, []int{3, 5}) || p.Cells[0].inputs.Text != "" {
 		t.Errorf("levels %v, text %q", got, p.Cells[0].inputs.Text)
 	}
-	if p, err = planNeedy(t, "texturebank", "", plugin.Embeddings); err != nil {
-		t.Errorf("the built-in encoder has embeddings: %s", fault.Format(err))
+}
+
+// The text side is an input of the methods that need it, and of no others.
+func TestTextOfCell(t *testing.T) {
+	var keys []string
+	for _, needs := range [][]plugin.Input{{plugin.Features, plugin.Embeddings}, {plugin.Features, plugin.Text}} {
+		p, err := planNeedy(t, "texturebank", "", needs...)
+		if err != nil {
+			t.Fatal(fault.Format(err))
+		}
+		c := p.Cells[0]
+		keys = append(keys, string(c.Key))
+		got, err := (&attempt{Plan: p, Planned: c}).text()
+		if err != nil {
+			t.Fatal(fault.Format(err))
+		}
+		if !slices.Contains(needs, plugin.Text) {
+			if got != nil || c.inputs.Text != "" {
+				t.Errorf("without need: %+v, digest %q", got, c.inputs.Text)
+			}
+			continue
+		}
+		digest, err := c.encoder.TextDigest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == nil || !filepath.IsAbs(got.Weights) || got.Heads != c.encoder.Text.Heads || c.inputs.Text != digest || digest == "" {
+			t.Errorf("text encoder %+v, digest %q, want %q", got, c.inputs.Text, digest)
+		}
+	}
+	if keys[0] == keys[1] {
+		t.Error("the text side has no part in the key")
 	}
 }
 
