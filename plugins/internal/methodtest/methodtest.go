@@ -28,11 +28,33 @@ func Numbers(seed uint32, n int) []float32 {
 	return out
 }
 
-// Samples makes samples of features of the shape [n, h, w, c]. classes may be nil.
+// Samples makes samples of features of the shape [n, h, w, c], whose embeddings, [n,
+// c], are the means of their patches. classes may be nil.
 func Samples(t testing.TB, dtype tensors.DType, data []float32, n, h, w, c int, classes []int) plugin.Samples {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "features.npy")
-	f, err := tensors.Create(path, dtype, n, h, w, c)
+	means := make([]float32, n*c)
+	for i, v := range data {
+		means[i/(h*w*c)*c+i%c] += v / float32(h*w)
+	}
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
+	}
+	if classes == nil {
+		classes = make([]int, n)
+	}
+	s, err := plugin.NewSamples(classes, rows, mapped(t, dtype, data, n, h, w, c), nil, mapped(t, tensors.Float32, means, n, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// mapped is a tensor in a file.
+func mapped(t testing.TB, dtype tensors.DType, data []float32, shape ...int) *tensors.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tensor.npy")
+	f, err := tensors.Create(path, dtype, shape...)
 	if err == nil {
 		err = f.WriteRows(data, 0)
 	}
@@ -47,18 +69,7 @@ func Samples(t testing.TB, dtype tensors.DType, data []float32, n, h, w, c int, 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close() })
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
-	}
-	if classes == nil {
-		classes = make([]int, n)
-	}
-	s, err := plugin.NewSamples(classes, rows, m, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return m
 }
 
 // Session makes a session with the method's default options, changed as given.
