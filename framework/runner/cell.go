@@ -169,6 +169,10 @@ func (a *attempt) ask(ctx context.Context, stored *encoder.Stored) (answers host
 	if err != nil {
 		return answers, nil, err
 	}
+	text, err := a.text()
+	if err != nil {
+		return answers, nil, err
+	}
 	var process *host.Process
 	if err := a.phase("start", func() (err error) {
 		process, err = host.Start(ctx, a.method.spec, host.Config{
@@ -189,10 +193,6 @@ func (a *attempt) ask(ctx context.Context, stored *encoder.Stored) (answers host
 			a.dropCheckpoint()
 		}
 	}()
-	text, err := a.text()
-	if err != nil {
-		return answers, nil, err
-	}
 	train := a.train()
 	session := plugin.Session{
 		Options: a.inputs.Options, Seed: a.Cell.Seed, Device: a.Device, Threads: a.Threads, WorkDir: a.work,
