@@ -68,8 +68,12 @@ func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin
 		if s.Text == nil {
 			return nil, fault.New(fault.Method, "ltad: no text encoder was given").WithHint("the encoder pack needs a text side")
 		}
-		if t.text, err = bert.Open(*s.Text); err != nil {
+		if t.text, err = bert.Open(bert.Files(*s.Text)); err != nil {
 			return nil, err
+		}
+		if n := o.NameLength + 2; n > t.text.MaxTokens {
+			return nil, fault.New(fault.Config, "options: names of name_length %d are %d tokens, with the first and the last; the text encoder reads %d", o.NameLength, n, t.text.MaxTokens).
+				WithHint("use shorter names")
 		}
 		if t.names, err = firstNames(o, t.text, s.Classes, s.Seed); err != nil {
 			return nil, err
@@ -324,5 +328,8 @@ func (t *training) close() {
 	}
 	if t.backend != nil {
 		t.backend.Finalize()
+	}
+	if t.text != nil {
+		t.text.Close()
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
+	"github.com/gomlx/gomlx/pkg/core/tensors"
 	timage "github.com/gomlx/gomlx/pkg/core/tensors/images"
 	"github.com/gomlx/gomlx/pkg/ml/layers/activations"
 
@@ -198,7 +200,7 @@ func (v vae) decode(w train.Values, latent, condition *graph.Node) []*graph.Node
 	h, wide := v.half()
 	y := graph.Reshape(activations.Swish(linear(w, "decoder.start", latent)), n, h, 1, wide, 1, v.Start)
 	y = graph.Reshape(graph.BroadcastToDims(y, n, h, 2, wide, 2, v.Start), n, 2*h, 2*wide, v.Start)
-	y = graph.Slice(y, graph.AxisRange(), graph.AxisRange(0, v.Height), graph.AxisRange(0, v.Width), graph.AxisRange())
+	y = first(first(y, 1, v.Height), 2, v.Width)
 	levels := make([]*graph.Node, len(v.Levels))
 	for l := len(levels) - 1; l >= 0; l-- {
 		for b := range v.Blocks {
@@ -220,6 +222,25 @@ func (v vae) synthesize(w train.Values, z, eps, condition *graph.Node) *graph.No
 	return graph.Concatenate(v.decode(w, latent, condition), -1)
 }
 
+// first takes the first n of an axis of [B, H, W, C], which has n or n+1: by a product,
+// since GoMLX's backend in Go has no gradient of slices.
+func first(x *graph.Node, axis, n int) *graph.Node {
+	dims := x.Shape().Dimensions
+	if dims[axis] == n {
+		return x
+	}
+	take := make([]float32, n*dims[axis])
+	for i := range n {
+		take[i*dims[axis]+i] = 1
+	}
+	matrix := graph.ConstTensor(x.Graph(), tensors.FromFlatDataAndDimensions(take, n, dims[axis]))
+	y := graph.DotGeneral(matrix, []int{1}, nil, x, []int{axis}, nil) // the axis comes first
+	if axis == 1 {
+		return graph.TransposeAllAxes(y, 1, 0, 2, 3)
+	}
+	return graph.TransposeAllAxes(y, 1, 2, 0, 3)
+}
+
 // linear is torch.nn.Linear of [N, in]: its weight is [out, in].
 func linear(w train.Values, name string, x *graph.Node) *graph.Node {
 	y := graph.DotGeneral(x, []int{1}, nil, w(name+".weight"), []int{1}, nil)
@@ -229,8 +250,33 @@ func linear(w train.Values, name string, x *graph.Node) *graph.Node {
 // convolve is a convolution of [B, H, W, in] with a kernel [3, 3, in, out], with
 // zeros beyond the border.
 func convolve(w train.Values, name string, x *graph.Node) *graph.Node {
-	y := graph.Convolve(x, w(name+".weight")).ChannelsAxis(timage.ChannelsLast).PadSame().Done()
-	return graph.Add(y, graph.InsertAxes(w(name+".bias"), 0, 0, 0))
+	kernel, bias := w(name+".weight"), graph.InsertAxes(w(name+".bias"), 0, 0, 0)
+	if x.Graph().Backend().Capabilities().Operations[backends.OpTypeReverse] {
+		return graph.Add(graph.Convolve(x, kernel).ChannelsAxis(timage.ChannelsLast).PadSame().Done(), bias)
+	}
+	// The gradient of a convolution reverses the kernel, which GoMLX's backend in Go
+	// cannot. It can multiply by the matrix that gives each place its nine neighbours.
+	dims, k := x.Shape().Dimensions, kernel.Shape().Dimensions
+	n, t, in, out := dims[0], dims[1]*dims[2], k[2], k[3]
+	matrix := graph.ConstTensor(x.Graph(), neighbours(dims[1], dims[2]))
+	around := graph.DotGeneral(graph.Reshape(x, n, t, in), []int{1}, nil, matrix, []int{1}, nil) // [n, in, 9 t]
+	rows := graph.Reshape(graph.TransposeAllAxes(around, 0, 2, 1), n*t, 9*in)
+	y := graph.DotGeneral(rows, []int{1}, nil, graph.Reshape(kernel, 9*in, out), []int{0}, nil)
+	return graph.Add(graph.Reshape(y, n, dims[1], dims[2], out), bias)
+}
+
+// neighbours has a one where the second place is the neighbour of the first, of nine,
+// on an h x w grid: [h*w*9, h*w].
+func neighbours(h, w int) *tensors.Tensor {
+	t := h * w
+	m := make([]float32, t*9*t)
+	for i := range t * 9 {
+		y, x := i/9/w+i%9/3-1, i/9%w+i%3-1
+		if y >= 0 && y < h && x >= 0 && x < w {
+			m[i*t+y*w+x] = 1
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(m, t*9, t)
 }
 
 // textPrefix is that of the text encoder's weights, among others.
