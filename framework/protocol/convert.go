@@ -13,8 +13,10 @@ import (
 // would trip over; what a value means is for its user to check.
 
 var inputs = map[methodpb.Input]Input{
-	methodpb.Input_INPUT_FEATURES: Features,
-	methodpb.Input_INPUT_IMAGES:   Images,
+	methodpb.Input_INPUT_FEATURES:   Features,
+	methodpb.Input_INPUT_IMAGES:     Images,
+	methodpb.Input_INPUT_EMBEDDINGS: Embeddings,
+	methodpb.Input_INPUT_TEXT:       Text,
 }
 
 func infoToProto(i Info) (*methodpb.DescribeResponse, error) {
@@ -33,6 +35,13 @@ needs:
 		}
 		return nil, fmt.Errorf("input %q is not one of the protocol's", need)
 	}
+	for _, p := range i.Presets {
+		one := &methodpb.Preset{Name: p.Name, Summary: p.Summary, Options: string(p.Options), Table: p.Table}
+		for _, c := range p.Columns {
+			one.Columns = append(one.Columns, &methodpb.Column{Name: c.Name, Value: c.Value})
+		}
+		out.Presets = append(out.Presets, one)
+	}
 	return out, nil
 }
 
@@ -49,21 +58,57 @@ func infoFromProto(pb *methodpb.DescribeResponse) (Info, error) {
 		}
 		i.Needs = append(i.Needs, input)
 	}
+	for _, p := range pb.GetPresets() {
+		one := Preset{Name: p.GetName(), Summary: p.GetSummary(), Options: json.RawMessage(p.GetOptions()), Table: p.GetTable()}
+		for _, c := range p.GetColumns() {
+			one.Columns = append(one.Columns, Column{Name: c.GetName(), Value: c.GetValue()})
+		}
+		i.Presets = append(i.Presets, one)
+	}
 	return i, nil
 }
 
 func sessionToProto(s Session) *methodpb.Session {
-	return &methodpb.Session{
+	out := &methodpb.Session{
 		Options: string(s.Options), Seed: s.Seed, Device: s.Device, Threads: int32(s.Threads),
 		WorkDir: s.WorkDir, Classes: s.Classes, Engine: s.Engine, Checkpoint: s.Checkpoint,
+		Text: textToProto(s.Text),
 	}
+	for _, n := range s.Levels {
+		out.Levels = append(out.Levels, int32(n))
+	}
+	return out
 }
 
 func sessionFromProto(pb *methodpb.Session) Session {
-	return Session{
+	out := Session{
 		Options: json.RawMessage(pb.GetOptions()), Seed: pb.GetSeed(), Device: pb.GetDevice(),
 		Threads: int(pb.GetThreads()), WorkDir: pb.GetWorkDir(), Classes: pb.GetClasses(),
-		Engine: pb.GetEngine(), Checkpoint: pb.GetCheckpoint(),
+		Engine: pb.GetEngine(), Checkpoint: pb.GetCheckpoint(), Text: textFromProto(pb.GetText()),
+	}
+	for _, n := range pb.GetLevels() {
+		out.Levels = append(out.Levels, int(n))
+	}
+	return out
+}
+
+func textToProto(t *TextEncoder) *methodpb.TextEncoder {
+	if t == nil {
+		return nil
+	}
+	return &methodpb.TextEncoder{
+		Weights: t.Weights, Vocabulary: t.Vocabulary, Prefix: t.Prefix, Projection: t.Projection,
+		Heads: int32(t.Heads), Eps: t.Eps, Activation: t.Activation, Lowercase: t.Lowercase,
+	}
+}
+
+func textFromProto(pb *methodpb.TextEncoder) *TextEncoder {
+	if pb == nil {
+		return nil
+	}
+	return &TextEncoder{
+		Weights: pb.GetWeights(), Vocabulary: pb.GetVocabulary(), Prefix: pb.GetPrefix(), Projection: pb.GetProjection(),
+		Heads: int(pb.GetHeads()), Eps: pb.GetEps(), Activation: pb.GetActivation(), Lowercase: pb.GetLowercase(),
 	}
 }
 
@@ -105,7 +150,9 @@ func shapeFromProto(pb []int64) ([]int, error) {
 }
 
 func dataToProto(d Data) *methodpb.Data {
-	out := &methodpb.Data{Features: tensorToProto(d.Features), Images: tensorToProto(d.Images)}
+	out := &methodpb.Data{
+		Features: tensorToProto(d.Features), Images: tensorToProto(d.Images), Embeddings: tensorToProto(d.Embeddings),
+	}
 	out.Samples = make([]*methodpb.Sample, len(d.Samples))
 	for i, s := range d.Samples {
 		out.Samples[i] = &methodpb.Sample{Id: s.ID, ClassIndex: int32(s.Class), Row: int64(s.Row)}
@@ -120,6 +167,9 @@ func dataFromProto(pb *methodpb.Data) (Data, error) {
 		return Data{}, err
 	}
 	if d.Images, err = tensorFromProto(pb.GetImages()); err != nil {
+		return Data{}, err
+	}
+	if d.Embeddings, err = tensorFromProto(pb.GetEmbeddings()); err != nil {
 		return Data{}, err
 	}
 	d.Samples = make([]Sample, len(pb.GetSamples()))

@@ -57,6 +57,11 @@ const (
 
 	// MapsFile is the name of the file of anomaly maps in PredictRequest.OutputDir.
 	MapsFile = "maps.npy"
+
+	// KeyClassNames and KeyDatasetDefaults are the keywords that the schema of an
+	// option can have beside those of JSON Schema.
+	KeyClassNames      = "x-class-names"
+	KeyDatasetDefaults = "x-dataset-defaults"
 )
 
 // Service is a method as the wire has it; see the .proto for the rules of each
@@ -73,7 +78,7 @@ type Service interface {
 	Load(ctx context.Context, s Session, dir string) error
 }
 
-// Input names a tensor that a method can ask for in Info.Needs.
+// Input names what a method can ask for in Info.Needs.
 type Input string
 
 // The inputs of protocol version 1.
@@ -84,6 +89,10 @@ const (
 	// Images: the decoded image resized to the encoder's input, uint8 RGB of shape
 	// [rows, H, W, 3].
 	Images Input = "images"
+	// Embeddings: the encoder's vector for the whole image, float32 of shape [rows, D].
+	Embeddings Input = "embeddings"
+	// Text: the text encoder that belongs to the encoder; no tensor, but Session.Text.
+	Text Input = "text"
 )
 
 // Info is what a method says of itself. Describe must be cheap: the host calls it
@@ -104,10 +113,12 @@ type Info struct {
 	// SaveLoad: Save and Load work.
 	SaveLoad bool `json:"save_load"`
 	// ClassNames: it uses the names of the classes as a prior, not just their
-	// indices; reports mark such results (paper, Table 1).
+	// indices, whatever its options are; reports mark such results (paper, Table 1).
+	// Where an option decides, its schema says so by KeyClassNames.
 	ClassNames bool `json:"class_names"`
 	// Options is the JSON Schema (draft 2020-12) of the options object. Every
-	// property has a default and a description; additionalProperties is false.
+	// property has a default and a description; additionalProperties is false. The
+	// .proto has the host's own keywords.
 	Options json.RawMessage `json:"options"`
 	// Engines are those with which it can compute, the preferred one first. Numbers
 	// depend on the engine. None: the choice does not concern the method.
@@ -149,6 +160,26 @@ type Session struct {
 	Engine string
 	// Checkpoint is the cell's directory of checkpoints; "" unless Info.Resumes.
 	Checkpoint string
+	// Levels are the channels of each of the encoder's levels, in the order in which
+	// a patch feature concatenates them; their sum is C. nil without Features.
+	Levels []int
+	Text   *TextEncoder // nil unless Info.Needs has Text
+}
+
+// TextEncoder is a BERT: layers with the norms after the residual sums (post-norm).
+// The feature of a text is the last hidden state at [CLS], projected. The .proto
+// says it in full; sizes are those of the weights.
+type TextEncoder struct {
+	Weights    string // path of a safetensors file with the names of transformers' BertModel
+	Vocabulary string // path of a WordPiece vocabulary, one token a line
+	Prefix     string // of the names in Weights, such as "text_model."
+	// Projection is the name of the linear layer from the hidden state at [CLS] to the
+	// text feature, such as "text_projection"; "" if there is none.
+	Projection string
+	Heads      int
+	Eps        float64 // of the layer norms
+	Activation string  // "gelu" (the exact one) or "relu"
+	Lowercase  bool    // texts are made lower-case, and lose their accents, first
 }
 
 // Tensor is a .npy file.
@@ -167,9 +198,10 @@ type Sample struct {
 
 // Data is samples and the tensors that hold them, nil where the method needs none.
 type Data struct {
-	Features *Tensor
-	Images   *Tensor
-	Samples  []Sample
+	Features   *Tensor
+	Images     *Tensor
+	Embeddings *Tensor
+	Samples    []Sample
 }
 
 // FitRequest asks for training on normal images.

@@ -89,19 +89,26 @@ func connect(t *testing.T, s Service) (Service, *grpc.Server) {
 func TestEverythingCrosses(t *testing.T) {
 	t.Parallel()
 	session := Session{Options: []byte(`{"k":1}`), Seed: 1<<64 - 1, Device: "cuda:1", Threads: 3, WorkDir: "/w", Classes: []string{"", "screw"},
-		Engine: EngineXLA, Checkpoint: "/c"}
+		Engine: EngineXLA, Checkpoint: "/c", Levels: []int{128, 256}, Text: &TextEncoder{
+			Weights: "/t.safetensors", Vocabulary: "/vocab.txt", Prefix: "text_model.", Projection: "text_projection",
+			Heads: 12, Eps: 1e-12, Activation: "gelu", Lowercase: true}}
 	data := Data{
-		Features: &Tensor{Path: "/f.npy", DType: tensors.Float16, Shape: []int{7, 14, 14, 384}},
-		Images:   &Tensor{Path: "/i.npy", DType: tensors.Uint8, Shape: []int{7, 224, 224, 3}},
-		Samples:  []Sample{{"s000000", 1, 6}, {"s000001", 0, 2}},
+		Features:   &Tensor{Path: "/f.npy", DType: tensors.Float16, Shape: []int{7, 14, 14, 384}},
+		Images:     &Tensor{Path: "/i.npy", DType: tensors.Uint8, Shape: []int{7, 224, 224, 3}},
+		Embeddings: &Tensor{Path: "/e.npy", DType: tensors.Float32, Shape: []int{7, 640}},
+		Samples:    []Sample{{"s000000", 1, 6}, {"s000001", 0, 2}},
 	}
 	s := &service{info: Info{
-		Name: "padim", Version: "2", Summary: "a", Paper: "b", Needs: []Input{Images, Features}, Maps: true, Scores: true,
+		Name: "padim", Version: "2", Summary: "a", Paper: "b", Needs: []Input{Images, Features, Text, Embeddings}, Maps: true, Scores: true,
 		Deterministic: true, SaveLoad: true, ClassNames: true, Options: []byte(`{"type":"object"}`),
 		Engines: []string{EngineORT, EngineGo}, Resumes: true,
+		Presets: []Preset{
+			{Name: "6.3", Summary: "no noise", Options: []byte(`{"noise":0}`), Table: "Table 6", Columns: []Column{{"Noise", "no"}, {"Loss", "L2"}}},
+			{Name: "fast", Summary: "few epochs", Options: []byte(`{}`)},
+		},
 	}}
 	// A field that the conversions forget is zero here.
-	for _, v := range []any{s.info, session, data, *data.Features, data.Samples[0]} {
+	for _, v := range []any{s.info, s.info.Presets[0], s.info.Presets[0].Columns[0], session, *session.Text, data, *data.Features, data.Samples[0]} {
 		for i := range reflect.ValueOf(v).NumField() {
 			if reflect.ValueOf(v).Field(i).IsZero() {
 				t.Fatalf("the test leaves %s of %T zero", reflect.TypeOf(v).Field(i).Name, v)
@@ -253,6 +260,7 @@ func TestConstantsInProto(t *testing.T) {
 		fmt.Sprintf("%-24s  %d,", LifelineEnv, LifelineFD), ORTLibEnv, LogLevelEnv, MapsFile,
 		fmt.Sprintf("%d MiB", MaxMessage>>20), fmt.Sprintf("1|%d|unix|", Version),
 		fmt.Sprintf("%q (ONNX", EngineORT), fmt.Sprintf("%q, %q", EngineXLA, EngineGo),
+		"//   " + KeyClassNames + " ", "//   " + KeyDatasetDefaults + " ",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("method.proto lacks %q", want)

@@ -129,7 +129,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Input is a tensor that a method can ask for.
+// Input is what a method can ask for.
 type Input int32
 
 const (
@@ -138,6 +138,10 @@ const (
 	Input_INPUT_FEATURES Input = 1
 	// Images resized to the encoder's input: uint8 RGB, [rows, H, W, 3].
 	Input_INPUT_IMAGES Input = 2
+	// The encoder's vectors for whole images: float32, [rows, D].
+	Input_INPUT_EMBEDDINGS Input = 3
+	// The text encoder that belongs to the encoder: no tensor, but Session.text.
+	Input_INPUT_TEXT Input = 4
 )
 
 // Enum value maps for Input.
@@ -146,11 +150,15 @@ var (
 		0: "INPUT_UNSPECIFIED",
 		1: "INPUT_FEATURES",
 		2: "INPUT_IMAGES",
+		3: "INPUT_EMBEDDINGS",
+		4: "INPUT_TEXT",
 	}
 	Input_value = map[string]int32{
 		"INPUT_UNSPECIFIED": 0,
 		"INPUT_FEATURES":    1,
 		"INPUT_IMAGES":      2,
+		"INPUT_EMBEDDINGS":  3,
+		"INPUT_TEXT":        4,
 	}
 )
 
@@ -227,7 +235,7 @@ type DescribeResponse struct {
 	Summary string `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
 	// A citation, or "".
 	Paper string `protobuf:"bytes,4,opt,name=paper,proto3" json:"paper,omitempty"`
-	// What Data is to hold; anything else is withheld.
+	// What Data and Session are to hold; anything else is withheld.
 	Needs []Input `protobuf:"varint,5,rep,packed,name=needs,proto3,enum=ltadbench.method.v1.Input" json:"needs,omitempty"`
 	// It gives an anomaly map for each image.
 	Maps bool `protobuf:"varint,6,opt,name=maps,proto3" json:"maps,omitempty"`
@@ -237,18 +245,29 @@ type DescribeResponse struct {
 	Deterministic bool `protobuf:"varint,8,opt,name=deterministic,proto3" json:"deterministic,omitempty"`
 	// Save and Load work.
 	SaveLoad bool `protobuf:"varint,9,opt,name=save_load,json=saveLoad,proto3" json:"save_load,omitempty"`
-	// It uses the names of the classes as a prior.
+	// It uses the names of the classes as a prior, whatever its options are; one whose
+	// options decide says so in their schema.
 	ClassNames bool `protobuf:"varint,10,opt,name=class_names,json=classNames,proto3" json:"class_names,omitempty"`
 	// JSON Schema (draft 2020-12) of the options: of type "object", with a
 	// description, a type and a default for every property, and
-	// additionalProperties false. "" if there are none.
+	// additionalProperties false. "" if there are none. Two more keywords of a property
+	// are the host's:
+	//
+	//	x-class-names       of a string: a list of its values with which the method is
+	//	                    told the names of the classes
+	//	x-dataset-defaults  of a number: an object with the defaults that hold in place
+	//	                    of the usual one on some kinds of data set, such as
+	//	                    {"visa": 400, "dagm": 300}
 	OptionsSchema string `protobuf:"bytes,11,opt,name=options_schema,json=optionsSchema,proto3" json:"options_schema,omitempty"`
 	// The engines with which it can compute, the preferred one first: "ort" (ONNX
 	// Runtime), "xla", "go". They are the backends of methods that train with GoMLX;
 	// none, if the choice does not concern the method.
 	Engines []string `protobuf:"bytes,12,rep,name=engines,proto3" json:"engines,omitempty"`
 	// A Fit that was killed goes on from its checkpoint; see Checkpoints above.
-	Resumes       bool `protobuf:"varint,13,opt,name=resumes,proto3" json:"resumes,omitempty"`
+	Resumes bool `protobuf:"varint,13,opt,name=resumes,proto3" json:"resumes,omitempty"`
+	// Variants of the method with options of their own, such as the rows of a paper's
+	// ablation tables.
+	Presets       []*Preset `protobuf:"bytes,14,rep,name=presets,proto3" json:"presets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,6 +393,149 @@ func (x *DescribeResponse) GetResumes() bool {
 	return false
 }
 
+func (x *DescribeResponse) GetPresets() []*Preset {
+	if x != nil {
+		return x.Presets
+	}
+	return nil
+}
+
+// Preset is a variant of a method.
+type Preset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 64 of A-Z, a-z, 0-9, ".", "-" and "_", of which the first is a letter or
+	// digit; no two presets of a method have the same.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// One line: what it changes.
+	Summary string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	// A JSON object: the options that it sets, which fit the schema.
+	Options string `protobuf:"bytes,3,opt,name=options,proto3" json:"options,omitempty"`
+	// Title of the ablation table that has it as a row; "" if none has.
+	Table string `protobuf:"bytes,4,opt,name=table,proto3" json:"table,omitempty"`
+	// What that table prints of it.
+	Columns       []*Column `protobuf:"bytes,5,rep,name=columns,proto3" json:"columns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Preset) Reset() {
+	*x = Preset{}
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Preset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Preset) ProtoMessage() {}
+
+func (x *Preset) ProtoReflect() protoreflect.Message {
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Preset.ProtoReflect.Descriptor instead.
+func (*Preset) Descriptor() ([]byte, []int) {
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Preset) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Preset) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *Preset) GetOptions() string {
+	if x != nil {
+		return x.Options
+	}
+	return ""
+}
+
+func (x *Preset) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *Preset) GetColumns() []*Column {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+// Column is a column of an ablation table, and what it has for one preset.
+type Column struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Column) Reset() {
+	*x = Column{}
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Column) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Column) ProtoMessage() {}
+
+func (x *Column) ProtoReflect() protoreflect.Message {
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Column.ProtoReflect.Descriptor instead.
+func (*Column) Descriptor() ([]byte, []int) {
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Column) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Column) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // Session is what a method is told about its cell.
 type Session struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -388,21 +550,27 @@ type Session struct {
 	Threads int32 `protobuf:"varint,4,opt,name=threads,proto3" json:"threads,omitempty"`
 	// A directory of the method's own, which exists; the host deletes it.
 	WorkDir string `protobuf:"bytes,5,opt,name=work_dir,json=workDir,proto3" json:"work_dir,omitempty"`
-	// One entry per class index: its name if DescribeResponse.class_names, else "".
+	// One entry per class index: its name if DescribeResponse.class_names or an option
+	// (x-class-names) asks for it, else "".
 	Classes []string `protobuf:"bytes,6,rep,name=classes,proto3" json:"classes,omitempty"`
 	// One of DescribeResponse.engines, which the user has chosen; "" if there are
 	// none, or if the host leaves the choice to the method.
 	Engine string `protobuf:"bytes,7,opt,name=engine,proto3" json:"engine,omitempty"`
 	// The cell's directory of checkpoints, which exists and outlives the process; ""
 	// unless DescribeResponse.resumes and the host wants checkpoints. For Fit alone.
-	Checkpoint    string `protobuf:"bytes,8,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	Checkpoint string `protobuf:"bytes,8,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// Channels of each of the encoder's levels, in the order in which a patch feature
+	// concatenates them; their sum is C. None unless the method needs features.
+	Levels []int32 `protobuf:"varint,9,rep,packed,name=levels,proto3" json:"levels,omitempty"`
+	// Absent unless the method needs text.
+	Text          *TextEncoder `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[2]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -414,7 +582,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[2]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -427,7 +595,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{2}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Session) GetOptions() string {
@@ -486,6 +654,135 @@ func (x *Session) GetCheckpoint() string {
 	return ""
 }
 
+func (x *Session) GetLevels() []int32 {
+	if x != nil {
+		return x.Levels
+	}
+	return nil
+}
+
+func (x *Session) GetText() *TextEncoder {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+// TextEncoder is a BERT (Devlin et al., 2019): the sum of word, position and type
+// embeddings, layer-normalised, then layers with the norms after the residual sums
+// (post-norm). The feature of a text is the last hidden state at its first token,
+// [CLS], multiplied by the projection if there is one. A text is a line [CLS] words
+// [SEP] of WordPiece tokens after BERT's basic tokenisation, of type 0. Numbers that
+// are not here are the shapes of the weights.
+type TextEncoder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of a safetensors file with the names of Hugging Face transformers' BertModel.
+	Weights string `protobuf:"bytes,1,opt,name=weights,proto3" json:"weights,omitempty"`
+	// Path of a WordPiece vocabulary, one token a line; the line is the token's number.
+	Vocabulary string `protobuf:"bytes,2,opt,name=vocabulary,proto3" json:"vocabulary,omitempty"`
+	// Of the BertModel's names in weights, such as "text_model."
+	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Name of the linear layer, NAME.weight and NAME.bias in weights, from the hidden
+	// state at [CLS] to the feature, such as "text_projection"; "" if there is none.
+	Projection string `protobuf:"bytes,4,opt,name=projection,proto3" json:"projection,omitempty"`
+	// Heads of each attention.
+	Heads int32 `protobuf:"varint,5,opt,name=heads,proto3" json:"heads,omitempty"`
+	// Epsilon of the layer norms.
+	Eps float64 `protobuf:"fixed64,6,opt,name=eps,proto3" json:"eps,omitempty"`
+	// Of the feed-forward networks: "gelu" (the exact one) or "relu".
+	Activation string `protobuf:"bytes,7,opt,name=activation,proto3" json:"activation,omitempty"`
+	// Texts are made lower-case, and lose their accents, before they are tokenised.
+	Lowercase     bool `protobuf:"varint,8,opt,name=lowercase,proto3" json:"lowercase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TextEncoder) Reset() {
+	*x = TextEncoder{}
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TextEncoder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TextEncoder) ProtoMessage() {}
+
+func (x *TextEncoder) ProtoReflect() protoreflect.Message {
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TextEncoder.ProtoReflect.Descriptor instead.
+func (*TextEncoder) Descriptor() ([]byte, []int) {
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TextEncoder) GetWeights() string {
+	if x != nil {
+		return x.Weights
+	}
+	return ""
+}
+
+func (x *TextEncoder) GetVocabulary() string {
+	if x != nil {
+		return x.Vocabulary
+	}
+	return ""
+}
+
+func (x *TextEncoder) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *TextEncoder) GetProjection() string {
+	if x != nil {
+		return x.Projection
+	}
+	return ""
+}
+
+func (x *TextEncoder) GetHeads() int32 {
+	if x != nil {
+		return x.Heads
+	}
+	return 0
+}
+
+func (x *TextEncoder) GetEps() float64 {
+	if x != nil {
+		return x.Eps
+	}
+	return 0
+}
+
+func (x *TextEncoder) GetActivation() string {
+	if x != nil {
+		return x.Activation
+	}
+	return ""
+}
+
+func (x *TextEncoder) GetLowercase() bool {
+	if x != nil {
+		return x.Lowercase
+	}
+	return false
+}
+
 // Tensor is a .npy file on this machine.
 type Tensor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -499,7 +796,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[3]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +808,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[3]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +821,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{3}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Tensor) GetPath() string {
@@ -562,7 +859,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[4]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +871,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[4]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +884,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{4}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Sample) GetId() string {
@@ -617,13 +914,14 @@ type Data struct {
 	Features      *Tensor   `protobuf:"bytes,1,opt,name=features,proto3" json:"features,omitempty"`
 	Images        *Tensor   `protobuf:"bytes,2,opt,name=images,proto3" json:"images,omitempty"`
 	Samples       []*Sample `protobuf:"bytes,3,rep,name=samples,proto3" json:"samples,omitempty"`
+	Embeddings    *Tensor   `protobuf:"bytes,4,opt,name=embeddings,proto3" json:"embeddings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Data) Reset() {
 	*x = Data{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[5]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +933,7 @@ func (x *Data) String() string {
 func (*Data) ProtoMessage() {}
 
 func (x *Data) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[5]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +946,7 @@ func (x *Data) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Data.ProtoReflect.Descriptor instead.
 func (*Data) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{5}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Data) GetFeatures() *Tensor {
@@ -672,6 +970,13 @@ func (x *Data) GetSamples() []*Sample {
 	return nil
 }
 
+func (x *Data) GetEmbeddings() *Tensor {
+	if x != nil {
+		return x.Embeddings
+	}
+	return nil
+}
+
 type FitRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -682,7 +987,7 @@ type FitRequest struct {
 
 func (x *FitRequest) Reset() {
 	*x = FitRequest{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[6]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +999,7 @@ func (x *FitRequest) String() string {
 func (*FitRequest) ProtoMessage() {}
 
 func (x *FitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[6]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +1012,7 @@ func (x *FitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FitRequest.ProtoReflect.Descriptor instead.
 func (*FitRequest) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{6}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FitRequest) GetSession() *Session {
@@ -737,7 +1042,7 @@ type FitResponse struct {
 
 func (x *FitResponse) Reset() {
 	*x = FitResponse{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[7]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +1054,7 @@ func (x *FitResponse) String() string {
 func (*FitResponse) ProtoMessage() {}
 
 func (x *FitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[7]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +1067,7 @@ func (x *FitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FitResponse.ProtoReflect.Descriptor instead.
 func (*FitResponse) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{7}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FitResponse) GetDone() float64 {
@@ -800,7 +1105,7 @@ type PredictRequest struct {
 
 func (x *PredictRequest) Reset() {
 	*x = PredictRequest{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[8]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +1117,7 @@ func (x *PredictRequest) String() string {
 func (*PredictRequest) ProtoMessage() {}
 
 func (x *PredictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[8]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +1130,7 @@ func (x *PredictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictRequest.ProtoReflect.Descriptor instead.
 func (*PredictRequest) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{8}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PredictRequest) GetTest() *Data {
@@ -855,7 +1160,7 @@ type PredictResponse struct {
 
 func (x *PredictResponse) Reset() {
 	*x = PredictResponse{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[9]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +1172,7 @@ func (x *PredictResponse) String() string {
 func (*PredictResponse) ProtoMessage() {}
 
 func (x *PredictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[9]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +1185,7 @@ func (x *PredictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictResponse.ProtoReflect.Descriptor instead.
 func (*PredictResponse) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{9}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PredictResponse) GetAnswers() []*Answer {
@@ -908,7 +1213,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[10]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1225,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[10]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1238,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{10}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Answer) GetId() string {
@@ -959,7 +1264,7 @@ type Maps struct {
 
 func (x *Maps) Reset() {
 	*x = Maps{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[11]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1276,7 @@ func (x *Maps) String() string {
 func (*Maps) ProtoMessage() {}
 
 func (x *Maps) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[11]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1289,7 @@ func (x *Maps) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Maps.ProtoReflect.Descriptor instead.
 func (*Maps) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{11}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Maps) GetShape() []int64 {
@@ -1003,7 +1308,7 @@ type SaveRequest struct {
 
 func (x *SaveRequest) Reset() {
 	*x = SaveRequest{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[12]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1320,7 @@ func (x *SaveRequest) String() string {
 func (*SaveRequest) ProtoMessage() {}
 
 func (x *SaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[12]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1333,7 @@ func (x *SaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveRequest.ProtoReflect.Descriptor instead.
 func (*SaveRequest) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{12}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SaveRequest) GetDir() string {
@@ -1046,7 +1351,7 @@ type SaveResponse struct {
 
 func (x *SaveResponse) Reset() {
 	*x = SaveResponse{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[13]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +1363,7 @@ func (x *SaveResponse) String() string {
 func (*SaveResponse) ProtoMessage() {}
 
 func (x *SaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[13]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +1376,7 @@ func (x *SaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveResponse.ProtoReflect.Descriptor instead.
 func (*SaveResponse) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{13}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{16}
 }
 
 type LoadRequest struct {
@@ -1084,7 +1389,7 @@ type LoadRequest struct {
 
 func (x *LoadRequest) Reset() {
 	*x = LoadRequest{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[14]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1401,7 @@ func (x *LoadRequest) String() string {
 func (*LoadRequest) ProtoMessage() {}
 
 func (x *LoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[14]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1414,7 @@ func (x *LoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadRequest.ProtoReflect.Descriptor instead.
 func (*LoadRequest) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{14}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LoadRequest) GetSession() *Session {
@@ -1134,7 +1439,7 @@ type LoadResponse struct {
 
 func (x *LoadResponse) Reset() {
 	*x = LoadResponse{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[15]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1451,7 @@ func (x *LoadResponse) String() string {
 func (*LoadResponse) ProtoMessage() {}
 
 func (x *LoadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[15]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1464,7 @@ func (x *LoadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadResponse.ProtoReflect.Descriptor instead.
 func (*LoadResponse) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{15}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{18}
 }
 
 // ErrorDetail travels in the details of a gRPC status.
@@ -1180,7 +1485,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[16]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1497,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_ltadbench_method_v1_method_proto_msgTypes[16]
+	mi := &file_ltadbench_method_v1_method_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1510,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{16}
+	return file_ltadbench_method_v1_method_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ErrorDetail) GetKind() string {
@@ -1241,7 +1546,7 @@ var File_ltadbench_method_v1_method_proto protoreflect.FileDescriptor
 const file_ltadbench_method_v1_method_proto_rawDesc = "" +
 	"\n" +
 	" ltadbench/method/v1/method.proto\x12\x13ltadbench.method.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\x8d\x03\n" +
+	"\x0fDescribeRequest\"\xc4\x03\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -1257,7 +1562,17 @@ const file_ltadbench_method_v1_method_proto_rawDesc = "" +
 	"classNames\x12%\n" +
 	"\x0eoptions_schema\x18\v \x01(\tR\roptionsSchema\x12\x18\n" +
 	"\aengines\x18\f \x03(\tR\aengines\x12\x18\n" +
-	"\aresumes\x18\r \x01(\bR\aresumes\"\xd6\x01\n" +
+	"\aresumes\x18\r \x01(\bR\aresumes\x125\n" +
+	"\apresets\x18\x0e \x03(\v2\x1b.ltadbench.method.v1.PresetR\apresets\"\x9d\x01\n" +
+	"\x06Preset\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asummary\x18\x02 \x01(\tR\asummary\x12\x18\n" +
+	"\aoptions\x18\x03 \x01(\tR\aoptions\x12\x14\n" +
+	"\x05table\x18\x04 \x01(\tR\x05table\x125\n" +
+	"\acolumns\x18\x05 \x03(\v2\x1b.ltadbench.method.v1.ColumnR\acolumns\"2\n" +
+	"\x06Column\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xa4\x02\n" +
 	"\aSession\x12\x18\n" +
 	"\aoptions\x18\x01 \x01(\tR\aoptions\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x16\n" +
@@ -1268,7 +1583,25 @@ const file_ltadbench_method_v1_method_proto_rawDesc = "" +
 	"\x06engine\x18\a \x01(\tR\x06engine\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\b \x01(\tR\n" +
-	"checkpoint\"H\n" +
+	"checkpoint\x12\x16\n" +
+	"\x06levels\x18\t \x03(\x05R\x06levels\x124\n" +
+	"\x04text\x18\n" +
+	" \x01(\v2 .ltadbench.method.v1.TextEncoderR\x04text\"\xe5\x01\n" +
+	"\vTextEncoder\x12\x18\n" +
+	"\aweights\x18\x01 \x01(\tR\aweights\x12\x1e\n" +
+	"\n" +
+	"vocabulary\x18\x02 \x01(\tR\n" +
+	"vocabulary\x12\x16\n" +
+	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x1e\n" +
+	"\n" +
+	"projection\x18\x04 \x01(\tR\n" +
+	"projection\x12\x14\n" +
+	"\x05heads\x18\x05 \x01(\x05R\x05heads\x12\x10\n" +
+	"\x03eps\x18\x06 \x01(\x01R\x03eps\x12\x1e\n" +
+	"\n" +
+	"activation\x18\a \x01(\tR\n" +
+	"activation\x12\x1c\n" +
+	"\tlowercase\x18\b \x01(\bR\tlowercase\"H\n" +
 	"\x06Tensor\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05dtype\x18\x02 \x01(\tR\x05dtype\x12\x14\n" +
@@ -1277,11 +1610,14 @@ const file_ltadbench_method_v1_method_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vclass_index\x18\x02 \x01(\x05R\n" +
 	"classIndex\x12\x10\n" +
-	"\x03row\x18\x03 \x01(\x03R\x03row\"\xab\x01\n" +
+	"\x03row\x18\x03 \x01(\x03R\x03row\"\xe8\x01\n" +
 	"\x04Data\x127\n" +
 	"\bfeatures\x18\x01 \x01(\v2\x1b.ltadbench.method.v1.TensorR\bfeatures\x123\n" +
 	"\x06images\x18\x02 \x01(\v2\x1b.ltadbench.method.v1.TensorR\x06images\x125\n" +
-	"\asamples\x18\x03 \x03(\v2\x1b.ltadbench.method.v1.SampleR\asamples\"u\n" +
+	"\asamples\x18\x03 \x03(\v2\x1b.ltadbench.method.v1.SampleR\asamples\x12;\n" +
+	"\n" +
+	"embeddings\x18\x04 \x01(\v2\x1b.ltadbench.method.v1.TensorR\n" +
+	"embeddings\"u\n" +
 	"\n" +
 	"FitRequest\x126\n" +
 	"\asession\x18\x01 \x01(\v2\x1c.ltadbench.method.v1.SessionR\asession\x12/\n" +
@@ -1313,11 +1649,14 @@ const file_ltadbench_method_v1_method_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
 	"\x04hint\x18\x03 \x01(\tR\x04hint\x12\x10\n" +
-	"\x03log\x18\x04 \x01(\tR\x03log*D\n" +
+	"\x03log\x18\x04 \x01(\tR\x03log*j\n" +
 	"\x05Input\x12\x15\n" +
 	"\x11INPUT_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eINPUT_FEATURES\x10\x01\x12\x10\n" +
-	"\fINPUT_IMAGES\x10\x022\xa6\x03\n" +
+	"\fINPUT_IMAGES\x10\x02\x12\x14\n" +
+	"\x10INPUT_EMBEDDINGS\x10\x03\x12\x0e\n" +
+	"\n" +
+	"INPUT_TEXT\x10\x042\xa6\x03\n" +
 	"\rMethodService\x12W\n" +
 	"\bDescribe\x12$.ltadbench.method.v1.DescribeRequest\x1a%.ltadbench.method.v1.DescribeResponse\x12J\n" +
 	"\x03Fit\x12\x1f.ltadbench.method.v1.FitRequest\x1a .ltadbench.method.v1.FitResponse0\x01\x12V\n" +
@@ -1338,53 +1677,60 @@ func file_ltadbench_method_v1_method_proto_rawDescGZIP() []byte {
 }
 
 var file_ltadbench_method_v1_method_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ltadbench_method_v1_method_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_ltadbench_method_v1_method_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_ltadbench_method_v1_method_proto_goTypes = []any{
 	(Input)(0),               // 0: ltadbench.method.v1.Input
 	(*DescribeRequest)(nil),  // 1: ltadbench.method.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 2: ltadbench.method.v1.DescribeResponse
-	(*Session)(nil),          // 3: ltadbench.method.v1.Session
-	(*Tensor)(nil),           // 4: ltadbench.method.v1.Tensor
-	(*Sample)(nil),           // 5: ltadbench.method.v1.Sample
-	(*Data)(nil),             // 6: ltadbench.method.v1.Data
-	(*FitRequest)(nil),       // 7: ltadbench.method.v1.FitRequest
-	(*FitResponse)(nil),      // 8: ltadbench.method.v1.FitResponse
-	(*PredictRequest)(nil),   // 9: ltadbench.method.v1.PredictRequest
-	(*PredictResponse)(nil),  // 10: ltadbench.method.v1.PredictResponse
-	(*Answer)(nil),           // 11: ltadbench.method.v1.Answer
-	(*Maps)(nil),             // 12: ltadbench.method.v1.Maps
-	(*SaveRequest)(nil),      // 13: ltadbench.method.v1.SaveRequest
-	(*SaveResponse)(nil),     // 14: ltadbench.method.v1.SaveResponse
-	(*LoadRequest)(nil),      // 15: ltadbench.method.v1.LoadRequest
-	(*LoadResponse)(nil),     // 16: ltadbench.method.v1.LoadResponse
-	(*ErrorDetail)(nil),      // 17: ltadbench.method.v1.ErrorDetail
+	(*Preset)(nil),           // 3: ltadbench.method.v1.Preset
+	(*Column)(nil),           // 4: ltadbench.method.v1.Column
+	(*Session)(nil),          // 5: ltadbench.method.v1.Session
+	(*TextEncoder)(nil),      // 6: ltadbench.method.v1.TextEncoder
+	(*Tensor)(nil),           // 7: ltadbench.method.v1.Tensor
+	(*Sample)(nil),           // 8: ltadbench.method.v1.Sample
+	(*Data)(nil),             // 9: ltadbench.method.v1.Data
+	(*FitRequest)(nil),       // 10: ltadbench.method.v1.FitRequest
+	(*FitResponse)(nil),      // 11: ltadbench.method.v1.FitResponse
+	(*PredictRequest)(nil),   // 12: ltadbench.method.v1.PredictRequest
+	(*PredictResponse)(nil),  // 13: ltadbench.method.v1.PredictResponse
+	(*Answer)(nil),           // 14: ltadbench.method.v1.Answer
+	(*Maps)(nil),             // 15: ltadbench.method.v1.Maps
+	(*SaveRequest)(nil),      // 16: ltadbench.method.v1.SaveRequest
+	(*SaveResponse)(nil),     // 17: ltadbench.method.v1.SaveResponse
+	(*LoadRequest)(nil),      // 18: ltadbench.method.v1.LoadRequest
+	(*LoadResponse)(nil),     // 19: ltadbench.method.v1.LoadResponse
+	(*ErrorDetail)(nil),      // 20: ltadbench.method.v1.ErrorDetail
 }
 var file_ltadbench_method_v1_method_proto_depIdxs = []int32{
 	0,  // 0: ltadbench.method.v1.DescribeResponse.needs:type_name -> ltadbench.method.v1.Input
-	4,  // 1: ltadbench.method.v1.Data.features:type_name -> ltadbench.method.v1.Tensor
-	4,  // 2: ltadbench.method.v1.Data.images:type_name -> ltadbench.method.v1.Tensor
-	5,  // 3: ltadbench.method.v1.Data.samples:type_name -> ltadbench.method.v1.Sample
-	3,  // 4: ltadbench.method.v1.FitRequest.session:type_name -> ltadbench.method.v1.Session
-	6,  // 5: ltadbench.method.v1.FitRequest.train:type_name -> ltadbench.method.v1.Data
-	6,  // 6: ltadbench.method.v1.PredictRequest.test:type_name -> ltadbench.method.v1.Data
-	11, // 7: ltadbench.method.v1.PredictResponse.answers:type_name -> ltadbench.method.v1.Answer
-	12, // 8: ltadbench.method.v1.PredictResponse.maps:type_name -> ltadbench.method.v1.Maps
-	3,  // 9: ltadbench.method.v1.LoadRequest.session:type_name -> ltadbench.method.v1.Session
-	1,  // 10: ltadbench.method.v1.MethodService.Describe:input_type -> ltadbench.method.v1.DescribeRequest
-	7,  // 11: ltadbench.method.v1.MethodService.Fit:input_type -> ltadbench.method.v1.FitRequest
-	9,  // 12: ltadbench.method.v1.MethodService.Predict:input_type -> ltadbench.method.v1.PredictRequest
-	13, // 13: ltadbench.method.v1.MethodService.Save:input_type -> ltadbench.method.v1.SaveRequest
-	15, // 14: ltadbench.method.v1.MethodService.Load:input_type -> ltadbench.method.v1.LoadRequest
-	2,  // 15: ltadbench.method.v1.MethodService.Describe:output_type -> ltadbench.method.v1.DescribeResponse
-	8,  // 16: ltadbench.method.v1.MethodService.Fit:output_type -> ltadbench.method.v1.FitResponse
-	10, // 17: ltadbench.method.v1.MethodService.Predict:output_type -> ltadbench.method.v1.PredictResponse
-	14, // 18: ltadbench.method.v1.MethodService.Save:output_type -> ltadbench.method.v1.SaveResponse
-	16, // 19: ltadbench.method.v1.MethodService.Load:output_type -> ltadbench.method.v1.LoadResponse
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	3,  // 1: ltadbench.method.v1.DescribeResponse.presets:type_name -> ltadbench.method.v1.Preset
+	4,  // 2: ltadbench.method.v1.Preset.columns:type_name -> ltadbench.method.v1.Column
+	6,  // 3: ltadbench.method.v1.Session.text:type_name -> ltadbench.method.v1.TextEncoder
+	7,  // 4: ltadbench.method.v1.Data.features:type_name -> ltadbench.method.v1.Tensor
+	7,  // 5: ltadbench.method.v1.Data.images:type_name -> ltadbench.method.v1.Tensor
+	8,  // 6: ltadbench.method.v1.Data.samples:type_name -> ltadbench.method.v1.Sample
+	7,  // 7: ltadbench.method.v1.Data.embeddings:type_name -> ltadbench.method.v1.Tensor
+	5,  // 8: ltadbench.method.v1.FitRequest.session:type_name -> ltadbench.method.v1.Session
+	9,  // 9: ltadbench.method.v1.FitRequest.train:type_name -> ltadbench.method.v1.Data
+	9,  // 10: ltadbench.method.v1.PredictRequest.test:type_name -> ltadbench.method.v1.Data
+	14, // 11: ltadbench.method.v1.PredictResponse.answers:type_name -> ltadbench.method.v1.Answer
+	15, // 12: ltadbench.method.v1.PredictResponse.maps:type_name -> ltadbench.method.v1.Maps
+	5,  // 13: ltadbench.method.v1.LoadRequest.session:type_name -> ltadbench.method.v1.Session
+	1,  // 14: ltadbench.method.v1.MethodService.Describe:input_type -> ltadbench.method.v1.DescribeRequest
+	10, // 15: ltadbench.method.v1.MethodService.Fit:input_type -> ltadbench.method.v1.FitRequest
+	12, // 16: ltadbench.method.v1.MethodService.Predict:input_type -> ltadbench.method.v1.PredictRequest
+	16, // 17: ltadbench.method.v1.MethodService.Save:input_type -> ltadbench.method.v1.SaveRequest
+	18, // 18: ltadbench.method.v1.MethodService.Load:input_type -> ltadbench.method.v1.LoadRequest
+	2,  // 19: ltadbench.method.v1.MethodService.Describe:output_type -> ltadbench.method.v1.DescribeResponse
+	11, // 20: ltadbench.method.v1.MethodService.Fit:output_type -> ltadbench.method.v1.FitResponse
+	13, // 21: ltadbench.method.v1.MethodService.Predict:output_type -> ltadbench.method.v1.PredictResponse
+	17, // 22: ltadbench.method.v1.MethodService.Save:output_type -> ltadbench.method.v1.SaveResponse
+	19, // 23: ltadbench.method.v1.MethodService.Load:output_type -> ltadbench.method.v1.LoadResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_ltadbench_method_v1_method_proto_init() }
@@ -1398,7 +1744,7 @@ func file_ltadbench_method_v1_method_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ltadbench_method_v1_method_proto_rawDesc), len(file_ltadbench_method_v1_method_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
