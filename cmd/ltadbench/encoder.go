@@ -8,6 +8,7 @@ import (
 
 	"github.com/ltadbench/ltadbench/framework/encoder"
 	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/home"
 	"github.com/ltadbench/ltadbench/framework/ort"
 	"github.com/ltadbench/ltadbench/framework/runner"
 	"github.com/ltadbench/ltadbench/reports"
@@ -37,17 +38,23 @@ $` + encoder.PathEnv + ` and in the cache directory's encoders.`,
 					where = "built in"
 				}
 				if f.Err != nil {
-					rows = append(rows, []string{f.Name, "", "", where, "cannot be used: " + f.Err.Error()})
+					rows = append(rows, []string{f.Name, "", "", "", where, "cannot be used: " + f.Err.Error()})
 					continue
 				}
 				var levels []string
 				for _, l := range f.Pack.Levels {
 					levels = append(levels, fmt.Sprintf("%d/%d", l.Channels, l.Stride))
 				}
+				text := "none"
+				if t := f.Pack.Text; t != nil && t.StandIn() {
+					text = "stand-in"
+				} else if t != nil {
+					text = "BERT"
+				}
 				rows = append(rows, []string{f.Name, fmt.Sprintf("%dx%d", f.Pack.Input.Width, f.Pack.Input.Height),
-					strings.Join(levels, " "), where, f.Pack.Summary})
+					strings.Join(levels, " "), text, where, f.Pack.Summary})
 			}
-			return reports.List(a.out, []string{"name", "input", "levels (channels/stride)", "where", "what"}, rows)
+			return reports.List(a.out, []string{"name", "input", "levels (channels/stride)", "text", "where", "what"}, rows)
 		},
 	}
 }
@@ -58,8 +65,9 @@ func (a *app) encoderCheck() *cobra.Command {
 		Use:   "check NAME|DIR",
 		Short: "run an encoder pack on generated images and compare it with its description",
 		Long: `check opens a pack and runs it: levels against encoder.yaml, finite values that depend
-on the image, the same bits on repeated runs, and speed. Exit status 1 if it is not
-what it says, or not deterministic.`,
+on the image, the same bits on repeated runs, and speed; the files of its text side
+are compared with each other. Exit status 1 if it is not what it says, or not
+deterministic.`,
 		Example: `  ltadbench encoder check texturebank
   ltadbench encoder check ./packs/mine --device cpu`,
 		Args: cobra.ExactArgs(1),
@@ -95,9 +103,32 @@ what it says, or not deterministic.`,
 					WithHint("a benchmark needs them to; is there a random operation or a GPU algorithm chosen by timing in the network?")
 			}
 			a.row("deterministic", "yes")
-			return nil
+			return a.checkText(pack)
 		},
 	}
 	c.Flags().StringVar(&device, "device", "auto", "auto, cpu or cuda:N")
 	return c
+}
+
+func (a *app) checkText(p *encoder.Pack) error {
+	cache, err := home.CacheDir()
+	if err != nil {
+		return err
+	}
+	r, err := p.CheckText(cache)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		a.row("text", "none")
+		return nil
+	}
+	what := "BERT"
+	if r.StandIn {
+		what = "stand-in that knows no language, a BERT"
+	}
+	a.row("text", fmt.Sprintf("%s of %d layers, hidden size %d, to %d", what, r.Layers, r.Hidden, r.Dim))
+	a.row("vocabulary", fmt.Sprintf("%d tokens, %d in a text", r.Tokens, r.Longest))
+	a.row("text digest", string(r.Digest))
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -110,6 +111,8 @@ func (a *app) printOptions(info plugin.Info) error {
 			Type        any             `json:"type"`
 			Default     json.RawMessage `json:"default"`
 			Description string          `json:"description"`
+			// Kinds are the defaults on some kinds of dataset.
+			Kinds map[string]json.RawMessage `json:"x-dataset-defaults"`
 		} `json:"properties"`
 	}
 	if len(info.Options) > 0 {
@@ -124,7 +127,15 @@ func (a *app) printOptions(info plugin.Info) error {
 	fmt.Fprintf(a.out, "\n  %s\n", traits(info))
 	var rows [][]string
 	for name, p := range schema.Properties {
-		rows = append(rows, []string{"  " + name, fmt.Sprint(p.Type), string(p.Default), p.Description})
+		value := string(p.Default)
+		var kinds []string
+		for _, kind := range slices.Sorted(maps.Keys(p.Kinds)) {
+			kinds = append(kinds, fmt.Sprintf("%s: %s", kind, p.Kinds[kind]))
+		}
+		if len(kinds) > 0 {
+			value += " (" + strings.Join(kinds, ", ") + ")"
+		}
+		rows = append(rows, []string{"  " + name, fmt.Sprint(p.Type), value, p.Description})
 	}
 	if len(rows) == 0 {
 		fmt.Fprintln(a.out, "  no options")

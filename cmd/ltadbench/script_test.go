@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		"ltadbench":                main,
 		"ltadbench-method-faulty":  func() { plugin.Serve(faulty{}) },
 		"ltadbench-method-looker":  func() { plugin.Serve(looker{}) },
+		"ltadbench-method-teller":  func() { plugin.Serve(teller{}) },
 		"ltadbench-method-trainer": func() { plugin.Serve(trainer{}) },
 	})
 }

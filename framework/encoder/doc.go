@@ -10,6 +10,14 @@
 // This package is the second home of yaml.v3, after config: encoder.yaml is no
 // part of bench.yaml, and config stands above encoder.
 //
+// # Text
+//
+// A pack may have a text side, a BERT (Text). It does not run here: methods learn
+// class names by the gradients of its input, so they run it themselves, from files
+// that the host names. The texture bank's is a stand-in, a small network with random
+// weights (newStandIn). It knows no language and is no substitute for one that does;
+// with it everything runs with no download, and that is all.
+//
 // # Features
 //
 // An image is resized as a whole to the network's input, and the network gives

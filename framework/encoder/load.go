@@ -50,6 +50,17 @@ const (
 //	  align: bilinear           # or average
 //	  align_corners: true       # for bilinear; default false
 //	embedding: {output: embedding, channels: 1024}  # optional
+//	text:                       # optional: a BERT, for methods that use one
+//	  weights: text.safetensors # names of transformers' BertModel; must be there
+//	  vocabulary: vocab.txt     # WordPiece's, one token a line; must be there
+//	  prefix: text_model.       # of the names; default none
+//	  projection: text_projection # linear layer from [CLS]'s state to the feature; default none
+//	  heads: 12                 # must be there
+//	  eps: 1e-12                # of layer normalisation; the default
+//	  activation: gelu          # the exact one; or relu
+//	  lowercase: true           # default: the vocabulary is uncased
+//
+// Instead, "text: {builtin: stand-in}" is the stand-in that the texture bank has.
 //
 // Errors are of kind Config, with file, line and column; a missing or unreadable
 // file of the pack is of kind Data. The network itself is not looked at; Open and
@@ -65,12 +76,19 @@ func LoadPack(dir string) (*Pack, error) {
 		return nil, err
 	}
 	p.Dir = dir
-	for i, name := range p.files {
-		p.files[i] = filepath.Join(dir, name)
-		if info, err := os.Stat(p.files[i]); err != nil {
+	var files []*string
+	for i := range p.files {
+		files = append(files, &p.files[i])
+	}
+	if p.Text != nil && !p.Text.StandIn() {
+		files = append(files, &p.Text.Weights, &p.Text.Vocabulary)
+	}
+	for _, file := range files {
+		*file = filepath.Join(dir, *file)
+		if info, err := os.Stat(*file); err != nil {
 			return nil, p.unreadable(err)
 		} else if !info.Mode().IsRegular() {
-			return nil, p.unreadable(fmt.Errorf("%s is not a file", p.files[i]))
+			return nil, p.unreadable(fmt.Errorf("%s is not a file", *file))
 		}
 	}
 	return p, nil
@@ -102,7 +120,7 @@ func parse(file string, text []byte) (*Pack, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	m := r.mapping(root, "", "version", "name", "summary", "licence", "model", "weights", "input", "levels", "grid", "embedding")
+	m := r.mapping(root, "", "version", "name", "summary", "licence", "model", "weights", "input", "levels", "grid", "embedding", "text")
 	if v := m.need("version"); v != nil && v.Value != "1" {
 		r.fail(v, "version: this program reads version 1, found %s", kindOf(v)).WithHint("use a newer ltadbench, or an older pack")
 	}
@@ -125,6 +143,7 @@ func parse(file string, text []byte) (*Pack, error) {
 		e := r.mapping(n, "embedding.", "output", "channels")
 		p.Embedding = p.output(e)
 	}
+	p.text(r, m)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -198,7 +217,7 @@ func (p *Pack) grid(r *reader, m mapping) {
 	n := m.keys["grid"]
 	g := r.mapping(n, "grid.", "height", "width", "align", "align_corners")
 	p.Grid.Align = Align(g.choice("align", string(Bilinear), string(Average)))
-	p.Grid.AlignCorners = g.flag("align_corners")
+	p.Grid.AlignCorners = g.flag("align_corners", false)
 	if p.Grid.AlignCorners && p.Grid.Align != Bilinear {
 		r.fail(g.keys["align_corners"], "grid.align_corners: only bilinear alignment has it")
 	}

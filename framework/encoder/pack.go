@@ -60,6 +60,9 @@ type Pack struct {
 	// Embedding is the output [N, Channels] (or [N, Channels, 1, 1]) that describes
 	// the whole image; its Output is "" if there is none.
 	Embedding Output `json:"embedding"`
+	// Text is nil for a pack without a text side. Features of images do not depend
+	// on it: see TextDigest.
+	Text *Text `json:"-"`
 
 	files []string // absolute: the network, then files with weights of their own
 	model func() ([]byte, error)

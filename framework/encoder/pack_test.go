@@ -215,6 +215,8 @@ func TestFind(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(tinyYAML))
+	f.Add([]byte(tinyYAML + textYAML))
+	f.Add([]byte(tinyYAML + "text: {builtin: stand-in}"))
 	for _, s := range []string{"", "{", "a: &x [*x]", "version: 1\nlevels: {}", "- 1", "version: 1\nname: ~\ninput: *a", "1: 2\n<<: {a: b}", "--- a\n--- b"} {
 		f.Add([]byte(s))
 	}
@@ -228,6 +230,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if p.Name == "" || p.Channels() < 1 || p.Grid.Width < 1 || p.Grid.Height < 1 || p.Input.Width < 1 {
 			t.Errorf("accepted %+v", p)
+		}
+		if x := p.Text; x != nil && (x.Heads < 1 || x.Eps <= 0 || x.StandIn() != (x.Vocabulary == "")) {
+			t.Errorf("accepted %+v", x)
 		}
 	})
 }

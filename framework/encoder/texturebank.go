@@ -47,17 +47,18 @@ const (
 // differences of brightness.
 //
 // The levels have strides 4, 8 and 16; the embedding is the mean of all levels
-// over the image.
+// over the image. The text side is the stand-in.
 func newTextureBank() *Pack {
 	b := builtBank()
 	p := &Pack{
-		Name: textureBank, Summary: "fixed multi-scale oriented filter bank; no download, no text side", Licence: "as this program",
+		Name: textureBank, Summary: "fixed multi-scale oriented filter bank; no download; its text side is a stand-in that knows no language", Licence: "as this program",
 		Input: Input{
 			Name: "image", Width: bankSide, Height: bankSide, Layout: NHWC, DType: "uint8", Resize: pixels.Bilinear,
 			Scale: 1, Std: [3]float64{1, 1, 1},
 		},
 		Levels: slices.Clone(b.levels),
 		Grid:   Grid{Height: bankGrid, Width: bankGrid, Align: Bilinear},
+		Text:   newStandIn(),
 		model:  func() ([]byte, error) { return b.model, b.err },
 	}
 	p.Embedding = Output{"embedding", p.Channels()}

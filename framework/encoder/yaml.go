@@ -160,10 +160,10 @@ func (m mapping) count(key string, limit int) int {
 	return n
 }
 
-func (m mapping) flag(key string) bool {
+func (m mapping) flag(key string, def bool) bool {
 	v := m.keys[key]
 	if v == nil {
-		return false
+		return def
 	}
 	if v.Kind != yaml.ScalarNode || v.Tag != "!!bool" {
 		m.fail(v, "%s%s: expected true or false, found %s", m.path, key, kindOf(v))

@@ -20,11 +20,12 @@ import (
 // Data is images for a method, in the order in which it gets them. That order, the
 // rows and the names of files must say nothing about the images.
 type Data struct {
-	// Features and Images are paths of .npy files as plugin.Info.Needs describes
-	// them, for methods that need them.
-	Features string
-	Images   string
-	Samples  []Sample
+	// Features, Images and Embeddings are paths of .npy files as plugin.Info.Needs
+	// describes them, for methods that need them.
+	Features   string
+	Images     string
+	Embeddings string
+	Samples    []Sample
 	// Name says which image sample i is, for messages; nil says "sample i".
 	Name func(i int) string
 }
@@ -73,8 +74,12 @@ func (d Data) request(info plugin.Info) (protocol.Data, error) {
 	for _, in := range []struct {
 		need plugin.Input
 		path string
+		axes int
 		to   **protocol.Tensor
-	}{{plugin.Features, d.Features, &out.Features}, {plugin.Images, d.Images, &out.Images}} {
+	}{
+		{plugin.Features, d.Features, 4, &out.Features}, {plugin.Images, d.Images, 4, &out.Images},
+		{plugin.Embeddings, d.Embeddings, 2, &out.Embeddings},
+	} {
 		if !slices.Contains(info.Needs, in.need) {
 			continue
 		}
@@ -90,8 +95,8 @@ func (d Data) request(info plugin.Info) (protocol.Data, error) {
 			return out, fault.New(fault.System, "%s: %w", in.need, err)
 		}
 		r.Close()
-		if len(r.Shape) != 4 {
-			return out, fault.New(fault.Internal, "%s: %s are %s, not of four axes", path, in.need, r.Header)
+		if len(r.Shape) != in.axes {
+			return out, fault.New(fault.Internal, "%s: %s are %s, not of %d axes", path, in.need, r.Header, in.axes)
 		}
 		*in.to = &protocol.Tensor{Path: path, DType: r.DType, Shape: r.Shape}
 		for i, s := range d.Samples {
@@ -112,11 +117,23 @@ func (p *Process) session(s plugin.Session) (protocol.Session, error) {
 		Options: s.Options, Seed: s.Seed, Device: cmp.Or(s.Device, "cpu"), Threads: max(s.Threads, 1),
 		WorkDir: cmp.Or(s.WorkDir, p.workDir), Classes: make([]string, len(s.Classes)),
 	}
-	if p.info.ClassNames {
+	if ClassNames(p.info, s.Options) {
 		copy(out.Classes, s.Classes)
 	}
 	if p.info.Resumes {
 		out.Checkpoint = s.Checkpoint
+	}
+	if slices.Contains(p.info.Needs, plugin.Features) {
+		out.Levels = s.Levels
+	}
+	paths := []*string{&out.WorkDir, &out.Checkpoint}
+	if slices.Contains(p.info.Needs, plugin.Text) {
+		if s.Text == nil {
+			return out, fault.New(fault.Internal, "the method needs %s and there is no text encoder", plugin.Text)
+		}
+		text := *s.Text
+		out.Text = &text
+		paths = append(paths, &text.Weights, &text.Vocabulary)
 	}
 	var err error
 	if s.Engine != "" {
@@ -124,11 +141,11 @@ func (p *Process) session(s plugin.Session) (protocol.Session, error) {
 			return out, err
 		}
 	}
-	for _, dir := range []*string{&out.WorkDir, &out.Checkpoint} { // the plugin works in another directory
-		if *dir == "" {
+	for _, path := range paths { // the plugin works in another directory
+		if *path == "" {
 			continue
 		}
-		if *dir, err = filepath.Abs(*dir); err != nil {
+		if *path, err = filepath.Abs(*path); err != nil {
 			return out, fault.New(fault.System, "%w", err)
 		}
 	}
@@ -139,7 +156,8 @@ func (p *Process) session(s plugin.Session) (protocol.Session, error) {
 // safe to print, and may be nil; Log is not used, since the method logs to
 // Config.LogFile; WorkDir and Device default to Config.WorkDir and "cpu"; Options
 // are those of CompleteOptions; Engine "" leaves the choice to the method. Class
-// names and Checkpoint, a directory that exists, reach only methods that declare them.
+// names, Checkpoint, a directory that exists, Levels and Text reach only methods that
+// declare them, or options that ask for them.
 func (p *Process) Fit(ctx context.Context, s plugin.Session, train Data) error {
 	data, err := train.request(p.info)
 	if err != nil {
@@ -148,6 +166,15 @@ func (p *Process) Fit(ctx context.Context, s plugin.Session, train Data) error {
 	session, err := p.session(s)
 	if err != nil {
 		return p.fail("fit", err)
+	}
+	if data.Features != nil {
+		sum := 0
+		for _, n := range session.Levels {
+			sum += n
+		}
+		if c := data.Features.Shape[3]; sum != c {
+			return p.fail("fit", fault.New(fault.Internal, "levels of %d channels for features of %d", session.Levels, c))
+		}
 	}
 	var noted time.Time
 	return p.call(ctx, "fit", p.limits.Fit, func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,7 +39,7 @@ type faulty struct {
 
 type faultyOptions struct {
 	Scale float64 `json:"scale" doc:"factor of all scores" above:"0" max:"10"`
-	Pool  string  `json:"pool" doc:"how a map becomes a score" enum:"mean,max"`
+	Pool  string  `json:"pool" doc:"how a map becomes a score" enum:"mean,max" names:"max"`
 	Sizes []int   `json:"sizes" doc:"some sizes" min:"1"`
 }
 
@@ -55,6 +56,12 @@ func (f faulty) Describe() plugin.Info {
 		info.ClassNames = true
 	case "declares":
 		info.Engines, info.Resumes = []string{"go", "ort"}, true
+	case "needs":
+		info.Needs = append(info.Needs, plugin.Embeddings, plugin.Text)
+	case "needs-nothing":
+		info.Needs = nil
+	case "odd-preset":
+		info.Presets = []plugin.Preset{{Name: "a", Options: []byte(`{"scale": 11}`)}}
 	case "odd-engines":
 		info.Engines = []string{"go", "go"}
 	case "no-output":
@@ -108,7 +115,18 @@ func (f faulty) Fit(ctx context.Context, s plugin.Session, train plugin.Samples)
 	case "class-names":
 		return fmt.Errorf("classes %q", s.Classes)
 	case "declares", "declares-not":
-		return fmt.Errorf("work %q, engine %q, checkpoint %q", s.WorkDir, s.Engine, s.Checkpoint)
+		return fmt.Errorf("work %q, engine %q, checkpoint %q, classes %q", s.WorkDir, s.Engine, s.Checkpoint, s.Classes)
+	case "needs", "needs-not", "needs-nothing":
+		told := fmt.Sprintf("levels %d, ", s.Levels)
+		if s.Text == nil {
+			told += "no text"
+		} else {
+			told += fmt.Sprintf("text %+v", *s.Text)
+		}
+		if slices.Contains(f.Describe().Needs, plugin.Embeddings) {
+			told += fmt.Sprint(", embedding ", train.Embedding(0, nil))
+		}
+		return errors.New(told)
 	}
 	if train.Len() == 0 {
 		return errors.New("no training images")

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,7 +25,42 @@ func checkInfo(i plugin.Info) error {
 			return fault.New(fault.Plugin, "its engines %q are not different words that match %s", i.Engines, methodName)
 		}
 	}
-	return checkSchema(i.Options)
+	if err := checkSchema(i.Options); err != nil {
+		return err
+	}
+	return checkPresets(i)
+}
+
+var presetName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// checkPresets says what is wrong with a method's presets, whose texts are printed.
+func checkPresets(i plugin.Info) error {
+	seen := map[string]bool{}
+	for _, p := range i.Presets {
+		if !presetName.MatchString(p.Name) {
+			return fault.New(fault.Plugin, "the name of its preset %q does not match %s", clean(p.Name, 80), presetName)
+		}
+		if seen[p.Name] {
+			return fault.New(fault.Plugin, "it has two presets %q", p.Name)
+		}
+		seen[p.Name] = true
+		texts := []string{p.Summary, p.Table}
+		for _, c := range p.Columns {
+			texts = append(texts, c.Name, c.Value)
+		}
+		for _, text := range texts {
+			if clean(text, 200) != text {
+				return fault.New(fault.Plugin, "its preset %q: %q is not one line of at most 200 bytes", p.Name, clean(text, 80))
+			}
+		}
+		if !bytes.HasPrefix(bytes.TrimSpace(p.Options), []byte("{")) {
+			return fault.New(fault.Plugin, "its preset %q: its options are %q, no object", p.Name, clean(string(p.Options), 80))
+		}
+		if _, err := CompleteOptions(i, p.Options, ""); err != nil {
+			return fault.New(fault.Plugin, "its preset %q: %w", p.Name, err)
+		}
+	}
+	return nil
 }
 
 // Engine is the engine with which a method computes where the user wants the one

@@ -93,9 +93,9 @@ func newRig(t *testing.T) *rig {
 	dir := t.TempDir()
 	r := &rig{t: t, dir: dir, cfg: Config{WorkDir: dir, LogFile: filepath.Join(dir, "log.txt"), Threads: 1}}
 	r.data = Data{
-		Features: filepath.Join(dir, "features.npy"),
-		Samples:  []Sample{{0, 3}, {1, 2}, {0, 1}, {2, 0}},
-		Name:     func(i int) string { return fmt.Sprintf("test/broken/%03d.png", i) },
+		Features: filepath.Join(dir, "features.npy"), Embeddings: filepath.Join(dir, "embeddings.npy"),
+		Samples: []Sample{{0, 3}, {1, 2}, {0, 1}, {2, 0}},
+		Name:    func(i int) string { return fmt.Sprintf("test/broken/%03d.png", i) },
 	}
 	w, err := tensors.Create(r.data.Features, tensors.Float32, 4, 4, 4, 2)
 	if err != nil {
@@ -106,6 +106,12 @@ func newRig(t *testing.T) *rig {
 		values[i] = float32(i)
 	}
 	if err := errors.Join(w.WriteRows(values, 0), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = tensors.Create(r.data.Embeddings, tensors.Float32, 4, 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.WriteRows(values[:12], 0), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -121,7 +127,7 @@ func (r *rig) start(mode string) (*Process, error) {
 }
 
 func (r *rig) session() plugin.Session {
-	return plugin.Session{Options: []byte(`{"scale":1,"pool":"mean","sizes":[1]}`), Seed: 1, Threads: 1, Classes: []string{"bottle", "cable", "screw"}}
+	return plugin.Session{Options: []byte(`{"scale":1,"pool":"mean","sizes":[1]}`), Seed: 1, Threads: 1, Classes: []string{"bottle", "cable", "screw"}, Levels: []int{2}}
 }
 
 // run starts the method, fits it and asks for predictions.

@@ -37,12 +37,17 @@ func (e *OptionError) Error() string {
 // CompleteOptions fills the defaults of the method's schema into the given options
 // (an object, or nothing) and validates the outcome. The result is canonical: equal
 // options give equal bytes, however they were written. Defaults are filled in for
-// the properties of the options object itself, not inside of its values.
+// the properties of the options object itself, not inside of its values; where the
+// schema has one for the kind of the dataset ("" if that is unknown), it counts.
 //
 // Wrong options give joined faults of kind Config, each with an OptionError in its
 // chain and sorted by pointer; a wrong schema gives a fault of kind Plugin.
-func CompleteOptions(info plugin.Info, given json.RawMessage) (json.RawMessage, error) {
+func CompleteOptions(info plugin.Info, given json.RawMessage, kind string) (json.RawMessage, error) {
 	properties, compiled, err := compileOptions(info.Options)
+	if err != nil {
+		return nil, err
+	}
+	own, err := readKeywords(info.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +80,12 @@ func CompleteOptions(info plugin.Info, given json.RawMessage) (json.RawMessage, 
 		options[name] = value
 	}
 	for name, p := range properties {
-		if _, ok := options[name]; !ok && p.Default != nil {
+		if _, ok := options[name]; ok {
+			continue
+		}
+		if value, ok := own[name].Defaults[kind]; ok {
+			options[name] = value // a float64, which JSON writes as canonical does
+		} else if p.Default != nil {
 			if options[name], err = canonical(*p.Default); err != nil {
 				return nil, badSchema(fmt.Errorf("default of %q: %w", name, err))
 			}
@@ -109,7 +119,8 @@ func CompleteOptions(info plugin.Info, given json.RawMessage) (json.RawMessage, 
 }
 
 // checkSchema says what is wrong with the options schema of a method, which has
-// to describe an object, give every property a default, and accept the defaults.
+// to describe an object, give every property a default, and accept the defaults;
+// what it says to the host has to make sense.
 func checkSchema(schema json.RawMessage) error {
 	properties, _, err := compileOptions(schema)
 	if err != nil {
@@ -120,10 +131,10 @@ func checkSchema(schema json.RawMessage) error {
 			return badSchema(fmt.Errorf("property %q has no default", name))
 		}
 	}
-	if _, err := CompleteOptions(plugin.Info{Options: schema}, nil); err != nil {
+	if _, err := CompleteOptions(plugin.Info{Options: schema}, nil, ""); err != nil {
 		return badSchema(fmt.Errorf("its own defaults do not satisfy it: %w", err))
 	}
-	return nil
+	return checkKeywords(schema, properties)
 }
 
 func badSchema(err error) error {

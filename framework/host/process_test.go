@@ -109,6 +109,7 @@ func TestFaults(t *testing.T) {
 		{"bad-schema", fault.Plugin, []string{`property "k" has no default`}},
 		{"no-output", fault.Plugin, []string{"neither maps nor scores"}},
 		{"odd-engines", fault.Plugin, []string{`its engines ["go" "go"] are not different words`}},
+		{"odd-preset", fault.Plugin, []string{`its preset "a": option "scale": 11 is above the maximum 10`}},
 		{"huge-message", fault.Protocol, []string{"64 MiB"}},
 		// Fit.
 		{"exit", fault.Crash, []string{"fit: the process died: exit status 3", "out of ideas"}},
@@ -169,14 +170,18 @@ func TestSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		mode, engine string
-		kind         fault.Kind
-		want         string
+		mode, engine, pool string
+		kind               fault.Kind
+		want               string
 	}{
-		{"declares", "ort", fault.Method, `work "DIR/w", engine "ort", checkpoint "DIR/c"`},
-		{"declares", "", fault.Method, `work "DIR/w", engine "go", checkpoint "DIR/c"`},
-		{"declares", "xla", fault.Config, `method "faulty" has no engine "xla"; it has go, ort`},
-		{"declares-not", "xla", fault.Method, `work "DIR/w", engine "", checkpoint ""`},
+		{"declares", "ort", "mean", fault.Method, `work "DIR/w", engine "ort", checkpoint "DIR/c", classes ["" "" ""]`},
+		{"declares", "", "max", fault.Method, `work "DIR/w", engine "go", checkpoint "DIR/c", classes ["bottle" "cable" "screw"]`},
+		{"declares", "xla", "mean", fault.Config, `method "faulty" has no engine "xla"; it has go, ort`},
+		{"declares-not", "xla", "mean", fault.Method, `work "DIR/w", engine "", checkpoint "", classes ["" "" ""]`},
+		{"needs", "", "mean", fault.Method,
+			`levels [2], text {Weights:DIR/t Vocabulary:DIR/v Prefix:p. Projection: Heads:2 Eps:0 Activation: Lowercase:false}, embedding [9 10 11]`},
+		{"needs-not", "", "mean", fault.Method, "levels [2], no text"},
+		{"needs-nothing", "", "mean", fault.Method, "levels [], no text"},
 	} {
 		r := newRig(t)
 		p, err := r.start(c.mode)
@@ -189,7 +194,30 @@ func TestSession(t *testing.T) {
 		}
 		s := r.session()
 		s.Engine, s.WorkDir, s.Checkpoint = c.engine, filepath.Join(relative, "w"), filepath.Join(relative, "c")
+		s.Options = []byte(`{"scale":1,"pool":"` + c.pool + `","sizes":[1]}`)
+		s.Text = &plugin.TextEncoder{Weights: filepath.Join(relative, "t"), Vocabulary: filepath.Join(relative, "v"), Prefix: "p.", Heads: 2}
 		wantFault(t, p.Fit(t.Context(), s, r.data), c.kind, strings.ReplaceAll(c.want, "DIR", r.dir))
+	}
+}
+
+// TestMissingInputs checks that what a method needs is there before it is called.
+func TestMissingInputs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p, err := r.start("needs")
+	if err != nil {
+		t.Fatal(fault.Format(err))
+	}
+	for want, change := range map[string]func(*plugin.Session, *Data){
+		"the method needs text and there is no text encoder": func(s *plugin.Session, _ *Data) { s.Text = nil },
+		"the method needs embeddings and there are none":     func(_ *plugin.Session, d *Data) { d.Embeddings = "" },
+		"not of 2 axes": func(_ *plugin.Session, d *Data) { d.Embeddings = d.Features },
+		"levels of [1] channels for features of 2": func(s *plugin.Session, _ *Data) { s.Levels = []int{1} },
+	} {
+		s, d := r.session(), r.data
+		s.Text = &plugin.TextEncoder{}
+		change(&s, &d)
+		wantFault(t, p.Fit(t.Context(), s, d), fault.Internal, want)
 	}
 }
 
@@ -337,7 +365,7 @@ func hostMain(mode, dir string) {
 	ctx := context.Background()
 	p, err := Start(ctx, faultySpec(mode), Config{WorkDir: dir, LogFile: filepath.Join(dir, "log.txt")})
 	if err == nil {
-		err = p.Fit(ctx, plugin.Session{Options: []byte(`{}`), WorkDir: dir}, Data{Features: filepath.Join(dir, "features.npy"), Samples: []Sample{{}}})
+		err = p.Fit(ctx, plugin.Session{Options: []byte(`{}`), WorkDir: dir, Levels: []int{2}}, Data{Features: filepath.Join(dir, "features.npy"), Samples: []Sample{{}}})
 	}
 	fmt.Fprintln(os.Stderr, "host:", err)
 	time.Sleep(time.Minute)

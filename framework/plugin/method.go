@@ -10,16 +10,23 @@ import (
 	"github.com/ltadbench/ltadbench/framework/tensors"
 )
 
-// Input names a tensor that a method can ask for in Info.Needs.
+// Input names what a method can ask for in Info.Needs.
 type Input = protocol.Input
 
 // The inputs of protocol version 1: the encoder's features, float32 or float16 of
-// shape [rows, H, W, C], and the images resized to the encoder's input, uint8 RGB
-// of shape [rows, H, W, 3].
+// shape [rows, H, W, C]; the images resized to the encoder's input, uint8 RGB of
+// shape [rows, H, W, 3]; the encoder's vectors for whole images, float32 of shape
+// [rows, D]; and the text encoder that belongs to it, which is no tensor but
+// Session.Text.
 const (
-	Features = protocol.Features
-	Images   = protocol.Images
+	Features   = protocol.Features
+	Images     = protocol.Images
+	Embeddings = protocol.Embeddings
+	Text       = protocol.Text
 )
+
+// TextEncoder is a BERT: files, and what they do not say of it.
+type TextEncoder = protocol.TextEncoder
 
 // The engines that Info.Engines can name: ONNX Runtime, GoMLX's xla, and GoMLX's
 // pure Go.
@@ -47,7 +54,8 @@ type Session struct {
 	Device  string // "cpu" or "cuda:N"
 	Threads int    // how many threads the method should compute with
 	WorkDir string // the method's own directory; the host deletes it after the cell
-	// Classes has one entry per class index: its name if Info.ClassNames, else "".
+	// Classes has one entry per class index: its name if Info.ClassNames, or an option
+	// that has a value of its tag names, else "".
 	Classes []string
 	// Engine is one of Info.Engines: the one that the user wants, else the first. ""
 	// if there are none.
@@ -62,6 +70,11 @@ type Session struct {
 	// checkpoint that cannot be read is no error; Fit begins anew. The host deletes it
 	// when the cell is done, or if Fit or Predict give an error.
 	Checkpoint string
+	// Levels are the channels of each of the encoder's levels, in the order in which a
+	// patch feature concatenates them; their sum is C. nil unless Info.Needs has
+	// Features.
+	Levels []int
+	Text   *TextEncoder // nil unless Info.Needs has Text
 	// Log goes to the cell's log file. Report calls tell the user how far Fit is:
 	// done of total (in any unit; total 0 if unknown) and a short message such as
 	// "epoch 3 loss 0.12". Both are safe for concurrent use, and Report is cheap to
@@ -73,10 +86,11 @@ type Session struct {
 // Samples are images as a method sees them: tensors, and the index of each
 // image's class. There are no labels, and the order is random.
 type Samples struct {
-	Classes  []int         // class index of each sample
-	rows     []int         // row of each sample in the tensors
-	features *tensors.File // nil unless Info.Needs has Features
-	images   *tensors.File // nil unless Info.Needs has Images
+	Classes    []int         // class index of each sample
+	rows       []int         // row of each sample in the tensors
+	features   *tensors.File // nil unless Info.Needs has Features
+	images     *tensors.File // nil unless Info.Needs has Images
+	embeddings *tensors.File // nil unless Info.Needs has Embeddings
 }
 
 // Len is the number of samples.
@@ -91,12 +105,25 @@ func (s Samples) FeatureShape() (h, w, c int) {
 // one patch together. It reads into dst if that is long enough; a nil dst
 // allocates. Safe for concurrent use with different dst.
 func (s Samples) Feature(i int, dst []float32) []float32 {
-	if n := s.features.RowLen(); cap(dst) < n {
+	return readRow(s.features, s.rows[i], dst)
+}
+
+// EmbeddingLen is the length of the encoder's vector for an image.
+func (s Samples) EmbeddingLen() int { return s.embeddings.RowLen() }
+
+// Embedding gives the encoder's vector for the whole of image i, of length
+// EmbeddingLen. It reads into dst as Feature does.
+func (s Samples) Embedding(i int, dst []float32) []float32 {
+	return readRow(s.embeddings, s.rows[i], dst)
+}
+
+func readRow(f *tensors.File, row int, dst []float32) []float32 {
+	if n := f.RowLen(); cap(dst) < n {
 		dst = make([]float32, n)
 	} else {
 		dst = dst[:n]
 	}
-	s.features.ReadRows(dst, s.rows[i])
+	f.ReadRows(dst, row)
 	return dst
 }
 

@@ -79,26 +79,45 @@ func TestNewSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	s, err := NewSamples([]int{1, 0}, []int{2, 0}, f, nil)
+	path := filepath.Join(t.TempDir(), "embeddings.npy")
+	w, err := tensors.Create(path, tensors.Float32, 3, 2)
+	if err == nil {
+		err = errors.Join(w.WriteRows([]float32{0, 1, 2, 3, 4, 5}, 0), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := tensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s, err := NewSamples([]int{1, 0}, []int{2, 0}, f, nil, e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Feature(0, nil); !slices.Equal(got, []float32{8, 9, 10, 11}) {
 		t.Errorf("sample 0 is %v", got)
 	}
+	dst := make([]float32, 5)
+	if got := s.Embedding(0, dst); !slices.Equal(got, []float32{4, 5}) || &got[0] != &dst[0] || s.EmbeddingLen() != 2 {
+		t.Errorf("embedding of sample 0 is %v, of length %d", got, s.EmbeddingLen())
+	}
 	for _, c := range []struct {
-		name             string
-		classes, rows    []int
-		features, images *tensors.File
-		want             string
+		name                         string
+		classes, rows                []int
+		features, images, embeddings *tensors.File
+		want                         string
 	}{
-		{"row too large", []int{0}, []int{3}, f, nil, "sample 0 is row 3 of 3"},
-		{"negative row", []int{0}, []int{-1}, f, nil, "row -1"},
-		{"class", []int{-1}, []int{0}, f, nil, "class index -1"},
-		{"lengths", []int{0, 0}, []int{0}, f, nil, "2 class indices for 1 rows"},
-		{"type", []int{0}, []int{0}, nil, f, "images are float32[3 2 2 1], not uint8"},
+		{"row too large", []int{0}, []int{3}, f, nil, nil, "sample 0 is row 3 of 3"},
+		{"negative row", []int{0}, []int{-1}, f, nil, nil, "row -1"},
+		{"row of embeddings", []int{0}, []int{3}, nil, nil, e, "sample 0 is row 3 of 3"},
+		{"class", []int{-1}, []int{0}, f, nil, nil, "class index -1"},
+		{"lengths", []int{0, 0}, []int{0}, f, nil, nil, "2 class indices for 1 rows"},
+		{"type", []int{0}, []int{0}, nil, f, nil, "images are float32[3 2 2 1], not uint8"},
+		{"axes", []int{0}, []int{0}, nil, nil, f, "embeddings are float32[3 2 2 1], not float32 of shape [rows, D]"},
 	} {
-		if _, err := NewSamples(c.classes, c.rows, c.features, c.images); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := NewSamples(c.classes, c.rows, c.features, c.images, c.embeddings); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -233,12 +252,16 @@ func TestEngineOfSession(t *testing.T) {
 	}{{nil, "", ""}, {[]string{"go", "ort"}, "", "go"}, {[]string{"go", "ort"}, "ort", "ort"}} {
 		var got Session
 		s := newServer(funcs{engines: c.has, fit: func(_ context.Context, s Session, _ Samples) error { got = s; return nil }}, hclog.NewNullLogger())
-		req := protocol.FitRequest{Session: protocol.Session{Engine: c.asked, Checkpoint: "/c"}, Train: data(t)}
+		text := &TextEncoder{Weights: "/w"}
+		req := protocol.FitRequest{Session: protocol.Session{Engine: c.asked, Checkpoint: "/c", Levels: []int{1}, Text: text}, Train: data(t)}
 		if err := s.Fit(t.Context(), req, func(protocol.Progress) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if got.Engine != c.want || got.Checkpoint != "/c" {
 			t.Errorf("of %q with %q asked: engine %q, checkpoint %q", c.has, c.asked, got.Engine, got.Checkpoint)
+		}
+		if !slices.Equal(got.Levels, []int{1}) || got.Text != text {
+			t.Errorf("levels %v, text encoder %+v", got.Levels, got.Text)
 		}
 	}
 }
@@ -266,13 +289,16 @@ func TestSchema(t *testing.T) {
 		Layers     []string `json:"layers" doc:"levels" enum:"a,b"`
 		Fast       bool     `json:"fast" doc:"less exact"`
 		Size       uint     `json:"size" doc:"size"`
+		shared
 	}
-	got := Schema(options{Neighbours: 9, Ratio: 0.1, Pool: "mean"})
+	got := Schema(options{Neighbours: 9, Ratio: 0.1, Pool: "mean", shared: shared{Epochs: 500, Prompt: "learned"}})
 	want := `{"$schema":"https://json-schema.org/draft/2020-12/schema","additionalProperties":false,"properties":{` +
+		`"epochs":{"default":500,"description":"passes","type":"integer","x-dataset-defaults":{"dagm":300,"visa":400}},` +
 		`"fast":{"default":false,"description":"less exact","type":"boolean"},` +
 		`"layers":{"default":[],"description":"levels","items":{"enum":["a","b"],"type":"string"},"type":"array"},` +
 		`"num_nn":{"default":9,"description":"neighbours","maximum":50,"minimum":1,"type":"integer"},` +
 		`"pool":{"default":"mean","description":"pooling","enum":["mean","max"],"type":"string"},` +
+		`"prompt":{"default":"learned","description":"prompt","enum":["learned","class","template"],"type":"string","x-class-names":["class","template"]},` +
 		`"ratio":{"default":0.1,"description":"share of patches","exclusiveMinimum":0,"maximum":1,"type":"number"},` +
 		`"size":{"default":0,"description":"size","minimum":0,"type":"integer"}},"type":"object"}`
 	if string(got) != want {
@@ -290,6 +316,31 @@ func TestSchema(t *testing.T) {
 		"enum": struct {
 			A int `json:"a" doc:"a" enum:"1,2"`
 		}{},
+		"names without enum": struct {
+			A string `json:"a" doc:"a" names:"b"`
+		}{},
+		"names of a slice": struct {
+			A []string `json:"a" doc:"a" enum:"b" names:"b"`
+		}{},
+		"names not in enum": struct {
+			A string `json:"a" doc:"a" enum:"b" names:"c"`
+		}{},
+		"kinds of a string": struct {
+			A string `json:"a" doc:"a" kinds:"visa=1"`
+		}{},
+		"kinds of a slice": struct {
+			A []int `json:"a" doc:"a" kinds:"visa=1"`
+		}{},
+		"kinds without a number": struct {
+			A int `json:"a" doc:"a" kinds:"visa"`
+		}{},
+		"twice": struct {
+			shared
+			A int `json:"epochs" doc:"a"`
+		}{},
+		"embedded under a name": struct {
+			shared `json:"shared" doc:"a"`
+		}{},
 	} {
 		func() {
 			defer func() {
@@ -302,13 +353,20 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// shared are options that methods have in common.
+type shared struct {
+	Epochs int    `json:"epochs" doc:"passes" kinds:"visa=400,dagm=300"`
+	Prompt string `json:"prompt" doc:"prompt" enum:"learned,class,template" names:"class,template"`
+}
+
 func TestDecodeOptions(t *testing.T) {
 	t.Parallel()
 	type options struct {
 		K int `json:"k"`
+		shared
 	}
 	for text, ok := range map[string]bool{
-		`{"k": 3}`: true, `{}`: true, ``: false, `{"k": 3} {}`: false, `{"j": 1}`: false, `{"k": "x"}`: false, `{"k": 1.5}`: false,
+		`{"k": 3, "epochs": 2}`: true, `{}`: true, ``: false, `{"k": 3} {}`: false, `{"j": 1}`: false, `{"k": "x"}`: false, `{"k": 1.5}`: false,
 	} {
 		var o options
 		if err := DecodeOptions(json.RawMessage(text), &o); (err == nil) != ok || err != nil && fault.KindOf(err) != fault.Config {

@@ -8,10 +8,11 @@ import (
 
 // NewSamples makes samples of tensors that are already open: sample i has class
 // index classes[i] and is row rows[i] of features (float32 or float16, [rows, H,
-// W, C]) and of images (uint8, [rows, H, W, 3]); either file may be nil. The host's
-// requests come through it, and so may a method's own tests. It checks every row,
-// so that the accessors of Samples cannot read outside the files.
-func NewSamples(classes, rows []int, features, images *tensors.File) (Samples, error) {
+// W, C]), of images (uint8, [rows, H, W, 3]) and of embeddings (float32, [rows,
+// D]); any file may be nil. The host's requests come through it, and so may a
+// method's own tests. It checks every row, so that the accessors of Samples cannot
+// read outside the files.
+func NewSamples(classes, rows []int, features, images, embeddings *tensors.File) (Samples, error) {
 	if len(classes) != len(rows) {
 		return Samples{}, fmt.Errorf("%d class indices for %d rows", len(classes), len(rows))
 	}
@@ -27,6 +28,9 @@ func NewSamples(classes, rows []int, features, images *tensors.File) (Samples, e
 		{Images, images, func(h tensors.Header) bool {
 			return len(h.Shape) == 4 && h.Shape[3] == 3 && h.DType == tensors.Uint8
 		}, "uint8 of shape [rows, H, W, 3]"},
+		{Embeddings, embeddings, func(h tensors.Header) bool {
+			return len(h.Shape) == 2 && h.DType == tensors.Float32
+		}, "float32 of shape [rows, D]"},
 	} {
 		if in.file == nil {
 			continue
@@ -45,5 +49,5 @@ func NewSamples(classes, rows []int, features, images *tensors.File) (Samples, e
 			return Samples{}, fmt.Errorf("sample %d has class index %d", i, c)
 		}
 	}
-	return Samples{Classes: classes, rows: rows, features: features, images: images}, nil
+	return Samples{Classes: classes, rows: rows, features: features, images: images, embeddings: embeddings}, nil
 }

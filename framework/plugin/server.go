@@ -87,7 +87,7 @@ func (s *server) session(w protocol.Session, report func(done, total float64, me
 	}
 	return Session{
 		Options: w.Options, Seed: w.Seed, Device: w.Device, Threads: max(w.Threads, 1), WorkDir: w.WorkDir,
-		Classes: w.Classes, Engine: w.Engine, Checkpoint: w.Checkpoint, Log: s.log, Report: report,
+		Classes: w.Classes, Engine: w.Engine, Checkpoint: w.Checkpoint, Levels: w.Levels, Text: w.Text, Log: s.log, Report: report,
 	}
 }
 
@@ -182,16 +182,19 @@ func openSamples(d protocol.Data) (s Samples, closeFiles func(), err error) {
 		return f, nil
 	}
 	features, err := open(d.Features)
-	var images *tensors.File
+	var images, embeddings *tensors.File
 	if err == nil {
 		images, err = open(d.Images)
+	}
+	if err == nil {
+		embeddings, err = open(d.Embeddings)
 	}
 	if err == nil {
 		classes, rows := make([]int, len(d.Samples)), make([]int, len(d.Samples))
 		for i, one := range d.Samples {
 			classes[i], rows[i] = one.Class, one.Row
 		}
-		s, err = NewSamples(classes, rows, features, images)
+		s, err = NewSamples(classes, rows, features, images, embeddings)
 	}
 	if err != nil {
 		closeFiles()

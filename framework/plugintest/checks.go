@@ -322,7 +322,7 @@ func wrongOptions(ctx context.Context, t T, s *suite) {
 	for _, name := range names {
 		// No option is an object of this kind.
 		given := fmt.Appendf(nil, `{%q: {"no such": "value"}}`, name)
-		if _, err := host.CompleteOptions(info, given); err == nil {
+		if _, err := host.CompleteOptions(info, given, ""); err == nil {
 			t.Errorf("the schema accepts any value for option %q", name)
 		}
 	}

@@ -15,16 +15,21 @@ import (
 // shows.
 const (
 	gridH, gridW, channels = 8, 7, 24
-	stride                 = 8 // pixels of a patch
-	testPerClass           = 6 // half of them with an anomaly
+	stride                 = 8  // pixels of a patch
+	embedded               = 10 // numbers of an embedding
+	testPerClass           = 6  // half of them with an anomaly
 )
+
+// levels are the channels of the levels that the features are made of.
+var levels = []int{9, 15}
 
 // classes are names that a method with a prior on names will know.
 var classes = []string{"bottle", "carpet", "screw"}
 
 // dataset is images of three classes. Each class has a smooth random field of its
 // own, and each image is that field, varied smoothly, with a little noise; an
-// anomaly shifts a patch of it.
+// anomaly shifts a patch of it. An image's embedding is the mean of its features,
+// projected.
 type dataset struct {
 	train, test host.Data
 	anomalous   []bool // of each test sample
@@ -58,9 +63,9 @@ func newDataset(dir string, count []int, half bool) (*dataset, error) {
 		dtype = tensors.Float16
 	}
 	d := &dataset{}
-	features, pixels := filepath.Join(dir, "features.npy"), filepath.Join(dir, "images.npy")
-	d.train.Features, d.train.Images = features, pixels
-	d.test.Features, d.test.Images = features, pixels
+	features, pixels, means := filepath.Join(dir, "features.npy"), filepath.Join(dir, "images.npy"), filepath.Join(dir, "embeddings.npy")
+	d.train.Features, d.train.Images, d.train.Embeddings = features, pixels, means
+	d.test.Features, d.test.Images, d.test.Embeddings = features, pixels, means
 	var testNames []string
 	d.test.Name = func(i int) string { return testNames[i] }
 
@@ -74,6 +79,15 @@ func newDataset(dir string, count []int, half bool) (*dataset, error) {
 		return nil, err
 	}
 	defer iw.Close()
+	ew, err := tensors.Create(means, tensors.Float32, len(images), embedded)
+	if err != nil {
+		return nil, err
+	}
+	defer ew.Close()
+	projection := make([]float32, embedded*channels)
+	for draws, i := stream.New(1, "plugintest", "embedding"), 0; i < len(projection); i++ {
+		projection[i] = 2*draws.Float32() - 1
+	}
 	for i, im := range images {
 		class := fmt.Sprint(im.class)
 		base := smooth(stream.New(1, "plugintest", "class", class), channels)
@@ -93,7 +107,8 @@ func newDataset(dir string, count []int, half bool) (*dataset, error) {
 				}
 			}
 		}
-		if err := errors.Join(fw.WriteRows(x, rows[i]), iw.WriteBytes(draw(x, vary), rows[i])); err != nil {
+		err := errors.Join(fw.WriteRows(x, rows[i]), iw.WriteBytes(draw(x, vary), rows[i]), ew.WriteRows(embed(x, projection), rows[i]))
+		if err != nil {
 			return nil, err
 		}
 		sample := host.Sample{Class: im.class, Row: rows[i]}
@@ -105,7 +120,18 @@ func newDataset(dir string, count []int, half bool) (*dataset, error) {
 		d.anomalous = append(d.anomalous, im.anomalous)
 		testNames = append(testNames, fmt.Sprintf("test image %d (class %d, row %d)", len(testNames), im.class, rows[i]))
 	}
-	return d, errors.Join(fw.Close(), iw.Close())
+	return d, errors.Join(fw.Close(), iw.Close(), ew.Close())
+}
+
+// embed multiplies the mean patch by the projection, [embedded, channels].
+func embed(x, projection []float32) []float32 {
+	out := make([]float32, embedded)
+	for i, v := range x {
+		for k := range out {
+			out[k] += v * projection[k*channels+i%channels] / (gridH * gridW)
+		}
+	}
+	return out
 }
 
 // smooth is a random field of shape [gridH, gridW, n] with values from -1 to 1:

@@ -17,6 +17,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/host"
 	"github.com/ltadbench/ltadbench/framework/plugin"
+	"github.com/ltadbench/ltadbench/framework/tensors"
 )
 
 // TestMain lets this test binary be the plugins: it is started again with "serve"
@@ -52,6 +53,10 @@ func (m *means) Describe() plugin.Info {
 	switch m.fault {
 	case "undescribed":
 		info.Options = []byte(`{"type": "object", "properties": {"scale": {"default": 1}}}`)
+	case "inputs":
+		info.Needs = append(info.Needs, plugin.Images, plugin.Embeddings)
+	case "text":
+		info.Needs = append(info.Needs, plugin.Text)
 	case "engines":
 		info.Engines = []string{plugin.EngineGo, plugin.EngineORT}
 	case "resumes", "resumes-anew", "resumes-wrong", "resumes-quick", "resumes-never":
@@ -102,8 +107,15 @@ func (m *means) Fit(ctx context.Context, s plugin.Session, train plugin.Samples)
 			sum[c][k] /= count[c]
 		}
 	}
-	if m.fault == "engines" {
+	switch m.fault {
+	case "engines":
 		return errors.New("engine " + s.Engine)
+	case "inputs":
+		return fmt.Errorf("levels %d, image %d, embedding %d", s.Levels, len(train.Image(0)), train.EmbeddingLen())
+	case "text":
+		_, err := os.Stat(s.Text.Weights)
+		_, err2 := os.Stat(s.Text.Vocabulary)
+		return fmt.Errorf("text %v %v, heads %v", err, err2, s.Text.Heads > 0)
 	}
 	if m.Describe().Resumes {
 		if err := m.epochs(ctx, s, sum); err != nil {
@@ -286,6 +298,53 @@ func TestEngine(t *testing.T) {
 		defer s.close()
 		if _, err := s.fit(t.Context(), s.normal); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("engine %q: %v, want %q", engine, err, want)
+		}
+	}
+}
+
+// TestInputs checks that methods are given what they need, and that embeddings say
+// something about the image.
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]string{
+		"inputs": fmt.Sprintf("levels [9 15], image %d, embedding 10", 64*56*3), "text": "text <nil> <nil>, heads true",
+	} {
+		s, err := newSuite(t.Context(), spec(mode), Config{})
+		if err != nil {
+			t.Fatal(fault.Format(err))
+		}
+		defer s.close()
+		if _, err := s.fit(t.Context(), s.normal); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", mode, err, want)
+		}
+	}
+
+	d, err := newDataset(t.TempDir(), []int{4, 4, 4}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := tensors.Open(d.train.Embeddings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	distance := func(a, b host.Sample) float64 {
+		sum := 0.0
+		for k := range embedded {
+			diff := f.Float32s()[a.Row*embedded+k] - f.Float32s()[b.Row*embedded+k]
+			sum += float64(diff * diff)
+		}
+		return sum
+	}
+	for _, a := range d.train.Samples { // the nearest image is of the same class
+		near, best := a, math.Inf(1)
+		for _, b := range d.train.Samples {
+			if d := distance(a, b); b != a && d < best {
+				near, best = b, d
+			}
+		}
+		if near.Class != a.Class || best == 0 {
+			t.Errorf("nearest to an image of class %d is one of class %d, at %g", a.Class, near.Class, best)
 		}
 	}
 }

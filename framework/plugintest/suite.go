@@ -28,11 +28,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ltadbench/ltadbench/framework/encoder"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/host"
 	"github.com/ltadbench/ltadbench/framework/plugin"
@@ -214,10 +216,36 @@ func (s *suite) answersDir() string {
 
 // session is what a method is told.
 func (s *suite) session(p *host.Process) (plugin.Session, error) {
-	options, err := host.CompleteOptions(p.Describe(), s.cfg.Options)
-	return plugin.Session{
-		Options: options, Seed: 7, Device: s.cfg.Device, Engine: s.cfg.Engine, Threads: s.cfg.Threads, Classes: classes,
-	}, err
+	info := p.Describe()
+	options, err := host.CompleteOptions(info, s.cfg.Options, "")
+	if err != nil {
+		return plugin.Session{}, err
+	}
+	session := plugin.Session{
+		Options: options, Seed: 7, Device: s.cfg.Device, Engine: s.cfg.Engine, Threads: s.cfg.Threads, Classes: classes, Levels: levels,
+	}
+	if slices.Contains(info.Needs, plugin.Text) {
+		session.Text, err = s.text()
+	}
+	return session, err
+}
+
+// text is the small text encoder that is part of the program.
+func (s *suite) text() (*plugin.TextEncoder, error) {
+	const name = "texturebank"
+	pack, ok := encoder.Builtin(name)
+	if !ok || pack.Text == nil {
+		return nil, fault.New(fault.Internal, "conformance suite: encoder %q has no text side for methods that need text", name)
+	}
+	weights, vocabulary, err := pack.TextFiles(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	t := pack.Text
+	return &plugin.TextEncoder{
+		Weights: weights, Vocabulary: vocabulary, Prefix: t.Prefix, Projection: t.Projection,
+		Heads: t.Heads, Eps: t.Eps, Activation: t.Activation, Lowercase: t.Lowercase,
+	}, nil
 }
 
 // fit starts a process and fits it on d.

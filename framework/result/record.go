@@ -46,10 +46,13 @@ func (c Cell) String() string {
 
 // Inputs is everything that can change a cell's numbers.
 type Inputs struct {
-	Schema        int       `json:"schema"`
-	Dataset       ad.Digest `json:"dataset"`        // fingerprint of its files and labels
-	Split         ad.Digest `json:"split"`          // digest of the split's manifest
-	Encoder       ad.Digest `json:"encoder"`        // digest of the pack
+	Schema  int       `json:"schema"`
+	Dataset ad.Digest `json:"dataset"` // fingerprint of its files and labels
+	Split   ad.Digest `json:"split"`   // digest of the split's manifest
+	Encoder ad.Digest `json:"encoder"` // digest of the pack, without its text side
+	// Text is the digest of the pack's text side; "", and no part of the key, for a
+	// method that does not need it.
+	Text          ad.Digest `json:"text,omitempty"`
 	FeatureType   string    `json:"feature_type"`   // element type of the features
 	Method        string    `json:"method"`         // the name that the method gives itself
 	MethodVersion string    `json:"method_version"` // likewise
@@ -173,7 +176,7 @@ type Machine struct {
 // one table: the data, its split and the protocol. Encoder and method may differ;
 // comparing those is what tables are for.
 func (in Inputs) Comparable() ad.Digest {
-	in.Split, in.Encoder, in.FeatureType = "", "", ""
+	in.Split, in.Encoder, in.Text, in.FeatureType = "", "", "", ""
 	in.Method, in.MethodVersion, in.MethodFiles, in.Engine, in.Options, in.Seed = "", "", "", "", nil, 0
 	return digest(in)
 }

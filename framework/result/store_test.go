@@ -60,6 +60,7 @@ func TestEveryInputChangesTheKey(t *testing.T) {
 		"dataset":  func(in *result.Inputs) { in.Dataset = "sha256:bb" },
 		"split":    func(in *result.Inputs) { in.Split = "sha256:bb" },
 		"encoder":  func(in *result.Inputs) { in.Encoder = "sha256:bb" },
+		"text":     func(in *result.Inputs) { in.Text = "sha256:bb" },
 		"features": func(in *result.Inputs) { in.FeatureType = "float16" },
 		"method":   func(in *result.Inputs) { in.Method = "other" },
 		"version":  func(in *result.Inputs) { in.MethodVersion = "2" },
@@ -76,6 +77,10 @@ func TestEveryInputChangesTheKey(t *testing.T) {
 			t.Errorf("changing %s gives the key of changing %s", name, other)
 		}
 		seen[in.Key()] = name
+	}
+	// Results of methods without engines and text are older than those inputs.
+	if text, err := json.Marshal(base); err != nil || strings.Contains(string(text), `"engine"`) || strings.Contains(string(text), `"text"`) {
+		t.Errorf("inputs %s, %v", text, err)
 	}
 }
 

@@ -108,7 +108,7 @@ func lastLines(text string, n int) string {
 
 func (p *Plan) newRecord(c *Planned) *result.Record {
 	return &result.Record{
-		Schema: result.Schema, Key: c.Key, Cell: c.Cell, Inputs: c.inputs, Status: result.Done, Prior: c.method.info.ClassNames,
+		Schema: result.Schema, Key: c.Key, Cell: c.Cell, Inputs: c.inputs, Status: result.Done, Prior: host.ClassNames(c.method.info, c.inputs.Options),
 		Run: result.Run{
 			Started: time.Now().UTC().Truncate(time.Second), Seconds: map[string]float64{}, Memory: map[string]int64{},
 			Device: p.Device, Threads: p.Threads, Command: c.method.spec.Command, Machine: p.machine,
@@ -191,10 +191,15 @@ func (a *attempt) ask(ctx context.Context, stored *encoder.Stored) (answers host
 			a.dropCheckpoint()
 		}
 	}()
+	text, err := a.text()
+	if err != nil {
+		return answers, nil, err
+	}
 	train := a.train()
 	session := plugin.Session{
 		Options: a.inputs.Options, Seed: a.Cell.Seed, Device: a.Device, Threads: a.Threads, WorkDir: a.work,
 		Classes: texts(a.dataset.Classes), Engine: a.inputs.Engine, Checkpoint: checkpoint, Report: a.task.Update,
+		Levels: levels(a.encoder), Text: text,
 	}
 	if err := a.phase("fit", func() error {
 		return process.Fit(ctx, session, a.data(stored, train))
@@ -254,11 +259,11 @@ func (a *attempt) shuffled(part string, samples []ad.Sample) []ad.Sample {
 
 func (a *attempt) data(stored *encoder.Stored, samples []ad.Sample) host.Data {
 	d := host.Data{
-		Features: stored.Train.Patches, Images: stored.Train.Images,
+		Features: stored.Train.Patches, Images: stored.Train.Images, Embeddings: stored.Train.Embedding,
 		Name: func(i int) string { return string(samples[i].ID) },
 	}
 	if len(samples) > 0 && samples[0].Part == ad.Test {
-		d.Features, d.Images = stored.Test.Patches, stored.Test.Images
+		d.Features, d.Images, d.Embeddings = stored.Test.Patches, stored.Test.Images, stored.Test.Embedding
 	}
 	class := map[ad.ClassName]int{}
 	for i, c := range a.dataset.Classes {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -419,7 +420,7 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 	}
 	name := m.info.Name
 	if m.broken == nil {
-		if options, err = host.CompleteOptions(m.info, options); err != nil {
+		if options, err = host.CompleteOptions(m.info, options, c.Dataset.Kind); err != nil {
 			return nil, p.locate(err, c)
 		}
 	} else if c.Method.Preset != "" {
@@ -429,12 +430,21 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 	if err != nil {
 		return nil, p.locate(err, c)
 	}
+	if err := p.checkInputs(c, m.info, pack); err != nil {
+		return nil, err
+	}
 	encoded, err := pack.Digest()
 	if err != nil {
 		return nil, at(err, p.Bench.Pos(c.Encoder.Pointer))
 	}
+	var text ad.Digest
+	if slices.Contains(m.info.Needs, plugin.Text) {
+		if text, err = pack.TextDigest(); err != nil {
+			return nil, at(err, p.Bench.Pos(c.Encoder.Pointer))
+		}
+	}
 	out.inputs = result.Inputs{
-		Schema: result.Schema, Dataset: d.fingerprint.Digest, Split: split.Digest(), Encoder: encoded, FeatureType: c.Encoder.DType,
+		Schema: result.Schema, Dataset: d.fingerprint.Digest, Split: split.Digest(), Encoder: encoded, Text: text, FeatureType: c.Encoder.DType,
 		Method: name, MethodVersion: m.info.Version, MethodFiles: m.files, Engine: engine,
 		Options: json.RawMessage(options), Seed: c.Seed, Protocol: p.protocol,
 	}

@@ -174,7 +174,7 @@ func bench(b *testing.B) plugin.Samples {
 		for i := range rows {
 			rows[i] = i * f.Rows() / len(rows)
 		}
-		s, err := plugin.NewSamples(make([]int, len(rows)), rows, f, nil)
+		s, err := plugin.NewSamples(make([]int, len(rows)), rows, f, nil, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

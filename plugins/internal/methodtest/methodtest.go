@@ -54,7 +54,7 @@ func Samples(t testing.TB, dtype tensors.DType, data []float32, n, h, w, c int, 
 	if classes == nil {
 		classes = make([]int, n)
 	}
-	s, err := plugin.NewSamples(classes, rows, m, nil)
+	s, err := plugin.NewSamples(classes, rows, m, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
