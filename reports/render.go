@@ -14,6 +14,7 @@ import (
 
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/metric"
 )
 
 // Formats lists the names that Write takes.
@@ -26,15 +27,23 @@ func (r *Report) Write(w io.Writer, format string, colour bool) error {
 	case "table":
 		return r.writeTable(w, colour)
 	case "json":
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(struct {
+		return writeJSON(w, struct {
 			Schema int `json:"schema"`
 			*Report
 		}{1, r})
 	case "csv":
-		return r.writeCSV(w)
+		return csv.NewWriter(w).WriteAll(r.lines())
 	}
+	return unknownFormat(format)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func unknownFormat(format string) error {
 	return fault.New(fault.Usage, "report format %q is unknown", format).
 		WithHint("formats: %s", strings.Join(Formats, ", "))
 }
@@ -73,19 +82,7 @@ func (r *Report) writeTable(w io.Writer, colour bool) error {
 }
 
 func (r *Report) writeBlock(w io.Writer, b Block, colour bool) error {
-	title := string(b.Dataset)
-	if b.Digest != "" {
-		title += fmt.Sprintf(" (data %s; evaluated at %d px, image score %s)", short(b.Digest), b.Protocol.Size, b.Protocol.ImageScore)
-	}
-	fmt.Fprintln(w, title)
-	t := tablewriter.NewTable(w,
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithRowAutoWrap(tw.WrapNone),
-		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
-		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
-			Settings: tw.Settings{Separators: tw.Separators{BetweenRows: tw.Off}},
-		})),
-	)
+	fmt.Fprintln(w, title(string(b.Dataset), b.Digest, b.Protocol))
 	groups := len(r.opts.Groups) > 1
 	header := []string{"config", "task"}
 	align := tw.Alignment{tw.AlignLeft, tw.AlignLeft}
@@ -95,10 +92,7 @@ func (r *Report) writeBlock(w io.Writer, b Block, colour bool) error {
 	for _, m := range b.Methods {
 		header, align = append(header, string(m)), append(align, tw.AlignRight)
 	}
-	t.Configure(func(c *tablewriter.Config) {
-		c.Row.Alignment.PerColumn, c.Header.Alignment.PerColumn = align, align
-	})
-	t.Header(header)
+	var lines [][]string
 	last := ""
 	for _, row := range b.Rows {
 		config := row.Config
@@ -111,16 +105,42 @@ func (r *Report) writeBlock(w io.Writer, b Block, colour bool) error {
 			line = append(line, string(row.Group))
 		}
 		for _, v := range row.Values {
-			line = append(line, r.cell(v, colour))
+			line = append(line, r.opts.cell(v, colour))
 		}
-		if err := t.Append(line); err != nil {
-			return err
-		}
+		lines = append(lines, line)
+	}
+	return writeGrid(w, header, align, lines, b.Notes)
+}
+
+// title says what a table is of: what, the data and the protocol.
+func title(what string, data ad.Digest, p metric.Protocol) string {
+	if data != "" {
+		what += fmt.Sprintf(" (data %s; evaluated at %d px, image score %s)", short(data), p.Size, p.ImageScore)
+	}
+	return what
+}
+
+// writeGrid draws a table with lines around it, and its notes below.
+func writeGrid(w io.Writer, header []string, align tw.Alignment, lines [][]string, notes []string) error {
+	t := tablewriter.NewTable(w,
+		tablewriter.WithHeaderAutoFormat(tw.Off),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Settings: tw.Settings{Separators: tw.Separators{BetweenRows: tw.Off}},
+		})),
+	)
+	t.Configure(func(c *tablewriter.Config) {
+		c.Row.Alignment.PerColumn, c.Header.Alignment.PerColumn = align, align
+	})
+	t.Header(header)
+	if err := t.Bulk(lines); err != nil {
+		return err
 	}
 	if err := t.Render(); err != nil {
 		return err
 	}
-	for i, note := range b.Notes {
+	for i, note := range notes {
 		fmt.Fprintf(w, "[%d] %s\n", i+1, note)
 	}
 	return nil
@@ -132,12 +152,12 @@ func short(d ad.Digest) string {
 }
 
 // cell is a number as a table prints it: percent, deviation, marks of its notes.
-func (r *Report) cell(v Value, colour bool) string {
+func (o Options) cell(v Value, colour bool) string {
 	text := map[string]string{"failed": "failed", "undefined": "n/a", "missing": "-"}[v.State]
 	if v.Mean != nil {
-		text = r.percent(*v.Mean)
+		text = o.percent(*v.Mean)
 		if v.Std != nil {
-			text += " ±" + r.percent(*v.Std)
+			text += " ±" + o.percent(*v.Std)
 		}
 	}
 	if colour && v.Rank == 1 {
@@ -152,29 +172,34 @@ func (r *Report) cell(v Value, colour bool) string {
 	return text
 }
 
-func (r *Report) percent(x float64) string {
-	return strconv.FormatFloat(100*x, 'f', r.opts.Decimals, 64)
+func (o Options) percent(x float64) string {
+	return strconv.FormatFloat(100*x, 'f', o.Decimals, 64)
 }
 
-// writeCSV writes one line per number, lossless: fractions with all their digits.
-func (r *Report) writeCSV(w io.Writer) error {
-	c := csv.NewWriter(w)
-	lines := [][]string{{"dataset", "dataset_digest", "split", "split_digest", "encoder", "metric", "classes",
-		"method", "mean", "std", "seeds", "rank", "state", "notes"}}
+// lines are those of a CSV: one per number, lossless: fractions with all their digits.
+func (r *Report) lines() [][]string {
+	lines := [][]string{append([]string{"dataset", "dataset_digest", "split", "split_digest", "encoder", "metric", "classes",
+		"method"}, valueHeader...)}
 	for _, b := range r.Blocks {
 		for _, row := range b.Rows {
 			for i, v := range row.Values {
-				var notes []string
-				for _, n := range v.Notes {
-					notes = append(notes, b.Notes[n-1])
-				}
-				lines = append(lines, []string{string(b.Dataset), string(b.Digest), row.Config, string(row.Split), row.Encoder,
-					string(row.Metric), string(row.Group), string(b.Methods[i]), number(v.Mean), number(v.Std),
-					strconv.Itoa(v.Seeds), strconv.Itoa(v.Rank), v.State, strings.Join(notes, "; ")})
+				lines = append(lines, append([]string{string(b.Dataset), string(b.Digest), row.Config, string(row.Split), row.Encoder,
+					string(row.Metric), string(row.Group), string(b.Methods[i])}, v.fields(b.Notes)...))
 			}
 		}
 	}
-	return c.WriteAll(lines)
+	return lines
+}
+
+// valueHeader names the fields of a value in a CSV.
+var valueHeader = []string{"mean", "std", "seeds", "rank", "state", "notes"}
+
+func (v Value) fields(notes []string) []string {
+	var texts []string
+	for _, n := range v.Notes {
+		texts = append(texts, notes[n-1])
+	}
+	return []string{number(v.Mean), number(v.Std), strconv.Itoa(v.Seeds), strconv.Itoa(v.Rank), v.State, strings.Join(texts, "; ")}
 }
 
 func number(x *float64) string {

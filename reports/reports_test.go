@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"testing"
 
@@ -87,23 +88,30 @@ func TestGolden(t *testing.T) {
 		{"report.csv", "csv", false, options},
 		{"report.json", "json", false, reports.Options{}},
 	} {
-		var got bytes.Buffer
-		if err := reports.Build(entries(), c.options).Write(&got, c.format, c.colour); err != nil {
+		golden(t, c.name, c.format, c.colour, reports.Build(entries(), c.options))
+	}
+}
+
+func golden(t *testing.T, name, format string, colour bool, report interface {
+	Write(w io.Writer, format string, colour bool) error
+}) {
+	t.Helper()
+	var got bytes.Buffer
+	if err := report.Write(&got, format, colour); err != nil {
+		t.Fatal(err)
+	}
+	path := "testdata/" + name
+	if *update {
+		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		path := "testdata/" + c.name
-		if *update {
-			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("%s differs (go test ./reports -update writes it):\n%s", path, diff)
-		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s differs (go test ./reports -update writes it):\n%s", path, diff)
 	}
 }
 
@@ -126,5 +134,9 @@ func TestUnknownFormat(t *testing.T) {
 	err := reports.Build(nil, reports.Options{}).Write(new(bytes.Buffer), "latex2", false)
 	if fault.KindOf(err) != fault.Usage {
 		t.Errorf("format latex2: %v, want a usage error", fmt.Sprint(err))
+	}
+	err = reports.BuildAblation(nil, nil, reports.Options{}).Write(new(bytes.Buffer), "latex2", false)
+	if fault.KindOf(err) != fault.Usage {
+		t.Errorf("format latex2 of an ablation: %v, want a usage error", fmt.Sprint(err))
 	}
 }

@@ -85,11 +85,19 @@ type Value struct {
 // of first appearance in entries.
 func Build(entries []Entry, o Options) *Report {
 	r := &Report{opts: o.withDefaults()}
+	for _, block := range blocks(entries) {
+		r.Blocks = append(r.Blocks, r.block(block))
+	}
+	return r
+}
+
+// blocks divides entries into those that can share a table: of one dataset under one
+// protocol. Cells that never ran join the first of their dataset.
+func blocks(entries []Entry) [][]Entry {
 	type blockKey struct {
 		dataset ad.DatasetName
 		inputs  ad.Digest
 	}
-	// Cells that never ran join the first block of their dataset.
 	known := map[ad.DatasetName]ad.Digest{}
 	for _, e := range entries {
 		if e.Record != nil && known[e.Cell.Dataset] == "" {
@@ -108,58 +116,77 @@ func Build(entries []Entry, o Options) *Report {
 		}
 		byBlock[k] = append(byBlock[k], e)
 	}
+	var out [][]Entry
 	for _, k := range order {
-		r.Blocks = append(r.Blocks, r.block(byBlock[k]))
+		out = append(out, byBlock[k])
 	}
-	return r
+	return out
+}
+
+// config is the cells of one split and one encoder, by their methods.
+type config struct {
+	split, encoder string
+	cells          map[ad.MethodName][]Entry
+}
+
+// configs divides the entries of a block by split and encoder.
+func configs(entries []Entry) (out []config) {
+	type draw struct {
+		split, encoder string
+		seed           uint64
+	}
+	drawn := map[draw]ad.Digest{}
+	for _, e := range entries {
+		split := e.Cell.Split
+		if e.Record != nil {
+			// Another split of the same name gets rows of its own.
+			d, digest := draw{split, e.Cell.Encoder, e.Cell.SplitSeed}, e.Record.Inputs.Split
+			drawn[d] = cmp.Or(drawn[d], digest)
+			if drawn[d] != digest {
+				split += " (" + short(digest) + ")"
+			}
+		}
+		i := slices.IndexFunc(out, func(c config) bool { return c.split == split && c.encoder == e.Cell.Encoder })
+		if i < 0 {
+			i = len(out)
+			out = append(out, config{split, e.Cell.Encoder, map[ad.MethodName][]Entry{}})
+		}
+		out[i].cells[e.Cell.Method] = append(out[i].cells[e.Cell.Method], e)
+	}
+	return out
+}
+
+// inputs are the digest of the entries' data and their protocol, which they share;
+// those of no data if none has run.
+func inputs(entries []Entry) (data ad.Digest, p metric.Protocol) {
+	for _, e := range entries {
+		if e.Record != nil {
+			return e.Record.Inputs.Dataset, e.Record.Inputs.Protocol
+		}
+	}
+	return "", p
 }
 
 func (r *Report) block(entries []Entry) Block {
 	b := Block{Dataset: entries[0].Cell.Dataset}
+	b.Digest, b.Protocol = inputs(entries)
 	encoders := map[string]bool{}
 	for _, e := range entries {
 		encoders[e.Cell.Encoder] = true
 		if !slices.Contains(b.Methods, e.Cell.Method) {
 			b.Methods = append(b.Methods, e.Cell.Method)
 		}
-		if e.Record != nil && b.Digest == "" {
-			b.Digest, b.Protocol = e.Record.Inputs.Dataset, e.Record.Inputs.Protocol
-		}
 	}
-	type config struct{ split, encoder string }
-	var configs []config
-	cells := map[config]map[ad.MethodName][]Entry{}
-	type draw struct {
-		config
-		splitSeed uint64
-	}
-	drawn := map[draw]ad.Digest{}
-	for _, e := range entries {
-		c := config{e.Cell.Split, e.Cell.Encoder}
-		if e.Record != nil {
-			// Another split of the same name gets rows of its own.
-			d, digest := draw{c, e.Cell.SplitSeed}, e.Record.Inputs.Split
-			drawn[d] = cmp.Or(drawn[d], digest)
-			if drawn[d] != digest {
-				c.split += " (" + short(digest) + ")"
-			}
-		}
-		if cells[c] == nil {
-			configs = append(configs, c)
-			cells[c] = map[ad.MethodName][]Entry{}
-		}
-		cells[c][e.Cell.Method] = append(cells[c][e.Cell.Method], e)
-	}
-	for _, c := range configs {
+	for _, c := range configs(entries) {
 		label := c.split
 		if len(encoders) > 1 {
 			label += " " + c.encoder
 		}
 		for _, m := range r.opts.Metrics {
 			for _, g := range r.opts.Groups {
-				row := Row{Config: label, Encoder: c.encoder, Metric: m, Group: g, Split: splitOf(cells[c])}
+				row := Row{Config: label, Encoder: c.encoder, Metric: m, Group: g, Split: c.digest()}
 				for _, method := range b.Methods {
-					row.Values = append(row.Values, b.value(cells[c][method], m, g))
+					row.Values = append(row.Values, value(&b.Notes, c.cells[method], m, g))
 				}
 				rank(row.Values, r.opts.Decimals)
 				b.Rows = append(b.Rows, row)
@@ -169,11 +196,11 @@ func (r *Report) block(entries []Entry) Block {
 	return b
 }
 
-// splitOf gives the digest of the split that all cells of a row share. Seeds have
-// splits of their own; then, and if nothing has run, it is empty.
-func splitOf(cells map[ad.MethodName][]Entry) ad.Digest {
+// digest is that of the split that all cells share. Seeds have splits of their own;
+// then, and if nothing has run, it is empty.
+func (c config) digest() ad.Digest {
 	digests := map[ad.Digest]bool{}
-	for _, entries := range cells {
+	for _, entries := range c.cells {
 		for _, e := range entries {
 			if e.Record != nil {
 				digests[e.Record.Inputs.Split] = true
@@ -188,7 +215,7 @@ func splitOf(cells map[ad.MethodName][]Entry) ad.Digest {
 
 // value aggregates the seeds of one table cell. Seeds that failed are left out of
 // the mean and noted.
-func (b *Block) value(entries []Entry, m ad.Metric, g ad.Group) Value {
+func value(notes *[]string, entries []Entry, m ad.Metric, g ad.Group) Value {
 	var v Value
 	var xs []float64
 	for _, e := range entries {
@@ -197,27 +224,27 @@ func (b *Block) value(entries []Entry, m ad.Metric, g ad.Group) Value {
 			v.State = cmp.Or(v.State, "missing")
 		case e.Record.Status == result.Failed:
 			v.State = "failed"
-			v.note(b, failure(e))
+			v.note(notes, failure(e))
 		default:
 			mean := e.Record.Means[g][m]
 			if mean.Value == nil {
 				v.State = cmp.Or(v.State, "undefined")
 				if strings.HasPrefix(string(m), "pixel_") && e.Record.Maps == nil {
-					v.note(b, fmt.Sprintf("%s gives no anomaly maps", e.Cell.Method))
+					v.note(notes, fmt.Sprintf("%s gives no anomaly maps", e.Cell.Method))
 				} else {
-					v.note(b, fmt.Sprintf("%s of %s on %s is defined for no class of these", m, e.Cell.Method, e.Cell.Split))
+					v.note(notes, fmt.Sprintf("%s of %s on %s is defined for no class of these", m, e.Cell.Method, e.Cell.Split))
 				}
 				continue
 			}
 			if mean.Classes < mean.Of {
-				v.note(b, fmt.Sprintf("%s: mean over %d of %d classes; the others have no truth for it, or one label only",
+				v.note(notes, fmt.Sprintf("%s: mean over %d of %d classes; the others have no truth for it, or one label only",
 					m, mean.Classes, mean.Of))
 			}
 			for _, w := range e.Record.Warnings {
-				v.note(b, w)
+				v.note(notes, w)
 			}
 			if e.Record.Prior {
-				v.note(b, fmt.Sprintf("%s is told the names of the classes", e.Cell.Method))
+				v.note(notes, fmt.Sprintf("%s is told the names of the classes", e.Cell.Method))
 			}
 			xs = append(xs, *mean.Value)
 		}
@@ -230,7 +257,7 @@ func (b *Block) value(entries []Entry, m ad.Metric, g ad.Group) Value {
 		return v
 	}
 	if len(xs) < len(entries) {
-		v.note(b, fmt.Sprintf("mean over %d of %d seeds", len(xs), len(entries)))
+		v.note(notes, fmt.Sprintf("mean over %d of %d seeds", len(xs), len(entries)))
 	}
 	v.State = ""
 	mean := 0.0
@@ -259,12 +286,12 @@ func firstLine(s string) string {
 	return line
 }
 
-// note refers to the block's note of that text, adding it if it is new.
-func (v *Value) note(b *Block, text string) {
-	at := slices.Index(b.Notes, text)
+// note refers to the note of that text, adding it if it is new.
+func (v *Value) note(notes *[]string, text string) {
+	at := slices.Index(*notes, text)
 	if at < 0 {
-		b.Notes = append(b.Notes, text)
-		at = len(b.Notes) - 1
+		*notes = append(*notes, text)
+		at = len(*notes) - 1
 	}
 	if !slices.Contains(v.Notes, at+1) {
 		v.Notes = append(v.Notes, at+1)

@@ -93,22 +93,27 @@ func (a *app) store(b *config.Bench) *result.Store {
 // configName names the configuration in the index of results: by its path as seen from
 // there. So configurations that share a results directory keep their tables apart, and
 // a project that is moved, copied or seen through a symbolic link keeps its own.
+// Its ablations have a name of their own: they are no part of its table.
 func configName(b *config.Bench, s *result.Store) (string, error) {
-	if b.File == builtinConfig {
-		return b.File, nil
+	name := b.File
+	if name != builtinConfig {
+		file, err := realPath(b.File)
+		if err != nil {
+			return "", err
+		}
+		dir, err := realPath(s.Dir())
+		if err != nil {
+			return "", err
+		}
+		name = file
+		if rel, err := filepath.Rel(dir, file); err == nil {
+			name = rel
+		}
 	}
-	file, err := realPath(b.File)
-	if err != nil {
-		return "", err
+	if b.Ablation() {
+		name += " (ablations)"
 	}
-	dir, err := realPath(s.Dir())
-	if err != nil {
-		return "", err
-	}
-	if rel, err := filepath.Rel(dir, file); err == nil {
-		return rel, nil
-	}
-	return file, nil
+	return name, nil
 }
 
 // realPath is the absolute path without symbolic links; what is not there yet has none.

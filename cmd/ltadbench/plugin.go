@@ -47,15 +47,18 @@ func (a *app) pluginServe() *cobra.Command {
 }
 
 func (a *app) pluginList() *cobra.Command {
-	var options bool
+	var options, presets bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "the methods: built in, and installed on the plugin path",
 		Long: `list shows the built-in methods and the executables called ` + host.Executable + `NAME in the
 directories of $` + pluginPathEnv + ` and $PATH. With --options also what each needs and gives, the
-engines it can compute with, whether a killed training goes on, and its options.`,
-		Example: "  ltadbench plugin list --options",
-		Args:    cobra.NoArgs,
+engines it can compute with, whether a killed training goes on, and its options. With
+--presets also its variants, such as the rows of a paper's ablation tables, which
+bench.yaml names METHOD/PRESET and ` + "`ltadbench run --ablate METHOD`" + ` runs.`,
+		Example: `  ltadbench plugin list --options
+  ltadbench plugin list --presets`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var rows [][]string
 			var infos []plugin.Info
@@ -78,18 +81,26 @@ engines it can compute with, whether a killed training goes on, and its options.
 				rows = append(rows, []string{string(s.Name), info.Version, s.Command[0], info.Summary})
 			}
 			a.close()
-			if err := reports.List(a.out, []string{"name", "version", "where", "what"}, rows); err != nil || !options {
+			if err := reports.List(a.out, []string{"name", "version", "where", "what"}, rows); err != nil {
 				return err
 			}
 			for _, info := range infos {
-				if err := a.printOptions(info); err != nil {
-					return err
+				if options {
+					if err := a.printOptions(info); err != nil {
+						return err
+					}
+				}
+				if presets && len(info.Presets) > 0 {
+					if err := a.printPresets(info); err != nil {
+						return err
+					}
 				}
 			}
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&options, "options", false, "also what each needs and gives, and its options with their defaults")
+	c.Flags().BoolVar(&presets, "presets", false, "also the presets of each, and the tables that have them as rows")
 	return c
 }
 
@@ -132,6 +143,16 @@ func (a *app) printOptions(info plugin.Info) error {
 	}
 	slices.SortFunc(rows, func(x, y []string) int { return cmp.Compare(x[0], y[0]) })
 	return reports.List(a.out, []string{"  option", "type", "default", "what"}, rows)
+}
+
+// printPresets lists a method's presets, as a configuration names them.
+func (a *app) printPresets(info plugin.Info) error {
+	fmt.Fprintln(a.out)
+	var rows [][]string
+	for _, p := range info.Presets {
+		rows = append(rows, []string{info.Name + "/" + p.Name, p.Summary, p.Table})
+	}
+	return reports.List(a.out, []string{"preset", "what", "table"}, rows)
 }
 
 // traits says what a method needs, gives and can.

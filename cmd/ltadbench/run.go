@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -22,12 +23,14 @@ type view struct {
 	format  string
 	metrics []string
 	groups  []string
+	ablate  []string
+	presets []reports.Preset // what ablate asks for; nil for the table of methods
 }
 
 func (v *view) flags(c *cobra.Command) {
 	c.Flags().StringVar(&v.format, "format", "table", strings.Join(reports.Formats, ", "))
 	c.Flags().StringSliceVar(&v.metrics, "metrics", nil, "metrics to show, of "+joined(ad.Metrics)+" (default: output.metrics)")
-	c.Flags().StringSliceVar(&v.groups, "classes", nil, "groups of classes to show: All, High, Low (default: output.groups)")
+	c.Flags().StringSliceVar(&v.groups, "classes", nil, "groups of classes to show: All, High, Low (default: output.groups; all of an ablation)")
 }
 
 func joined[T ~string](list []T) string {
@@ -70,19 +73,29 @@ func (v *view) options(b *config.Bench) (reports.Options, error) {
 	return o, nil
 }
 
-// loadFor reads the configuration, and what the view shows of it.
-func (a *app) loadFor(v *view) (*config.Bench, reports.Options, error) {
+// loadFor reads the configuration, and what the view shows of it. With ablations it is
+// the configuration of these.
+func (a *app) loadFor(ctx context.Context, v *view) (*config.Bench, reports.Options, error) {
 	b, err := a.load()
 	if err != nil {
 		return nil, reports.Options{}, err
 	}
 	o, err := v.options(b)
+	if err == nil && len(v.ablate) > 0 {
+		b, err = a.ablate(ctx, b, v)
+		if len(v.groups) == 0 {
+			o.Groups = nil
+		}
+	}
 	return b, o, err
 }
 
-// show prints the table of entries.
+// show prints the table of entries, or the tables of their ablation.
 func (a *app) show(entries []reports.Entry, o reports.Options, v *view) error {
 	a.close() // no bar may draw into the table
+	if v.presets != nil {
+		return reports.BuildAblation(entries, v.presets, o).Write(a.out, v.format, a.color)
+	}
 	return reports.Build(entries, o).Write(a.out, v.format, a.color)
 }
 
@@ -115,13 +128,18 @@ comparison table. A cell is one dataset x split x encoder x method x seed. Finis
 cells are never run twice: they are found by the hash of everything that can change
 their numbers. Ctrl-C stops at once and keeps what is finished; the same command goes
 on from there, and a method that writes checkpoints goes on in the middle of its
-training, also after a crash or a timeout. Cells that failed stay failed until --retry.`,
+training, also after a crash or a timeout. Cells that failed stay failed until --retry.
+
+With --ablate the methods are presets instead, variants such as the rows of a paper's
+ablation tables, and the tables printed are these. ` + ablateLong,
 		Example: `  ltadbench run
   ltadbench run -c bench.yaml --only method=padim,patchcore --only split=exp20
-  ltadbench run --dry-run`,
+  ltadbench run --dry-run
+  ltadbench run --ablate ltad --only split=step100
+  ltadbench run --ablate uniad=6 --ablate ltad=6,7.4`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, o, err := a.loadFor(&v)
+			b, o, err := a.loadFor(c.Context(), &v)
 			if err != nil {
 				return err
 			}
@@ -148,11 +166,14 @@ training, also after a crash or a timeout. Cells that failed stay failed until -
 			}
 			if dry {
 				for _, cell := range plan.Cells {
-					resumes := ""
+					more := ""
 					if cell.Resumes && !order.Fresh {
-						resumes = " (resumes)"
+						more = " (resumes)"
 					}
-					fmt.Fprintf(a.out, "%-8s %s%s\n", cell.State, cell.Cell, resumes)
+					if cell.Same != nil {
+						more = fmt.Sprintf(" (same as %s)", cell.Same.Cell.Method)
+					}
+					fmt.Fprintf(a.out, "%-8s %s%s\n", cell.State, cell.Cell, more)
 				}
 				return nil
 			}
@@ -166,6 +187,7 @@ training, also after a crash or a timeout. Cells that failed stay failed until -
 		},
 	}
 	v.flags(c)
+	v.ablateFlag(c)
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
 	c.Flags().IntVarP(&order.Jobs, "jobs", "j", 0, "cells at a time; changes no number (default: run.jobs, else 1)")
 	c.Flags().StringVar(&device, "device", "", "auto, cpu or cuda:N (default: run.device)")
@@ -220,12 +242,14 @@ func (a *app) reportCommand() *cobra.Command {
 		Use:   "report",
 		Short: "print the table from stored results; run nothing",
 		Long: `report prints the comparison table of the last run from its stored results. CSV and
-JSON hold the numbers as fractions of 1 with all their digits.`,
+JSON hold the numbers as fractions of 1 with all their digits. With --ablate it prints
+the ablation tables of all runs with it, in which presets that never ran have no row.`,
 		Example: `  ltadbench report
-  ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro`,
+  ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro
+  ltadbench report --ablate ltad=6`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, o, err := a.loadFor(&v)
+			b, o, err := a.loadFor(c.Context(), &v)
 			if err != nil {
 				return err
 			}
@@ -238,12 +262,11 @@ JSON hold the numbers as fractions of 1 with all their digits.`,
 			if err != nil {
 				return err
 			}
-			keep, err := selected(b, only)
+			chosen, err := selected(b, only, index)
 			if err != nil {
 				return err
 			}
-			index.Cells = slices.DeleteFunc(index.Cells, func(e result.Entry) bool { return !keep[e.Cell] })
-			entries, err := stored(store, index.Cells)
+			entries, err := stored(store, chosen)
 			if err != nil {
 				return err
 			}
@@ -255,21 +278,30 @@ JSON hold the numbers as fractions of 1 with all their digits.`,
 		},
 	}
 	v.flags(c)
+	v.ablateFlag(c)
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
 	return c
 }
 
-// selected gives the cells of the configuration that pass the filters.
-func selected(b *config.Bench, only []string) (map[result.Cell]bool, error) {
+// selected gives the entries of the cells of the configuration that pass the filters,
+// in its order.
+func selected(b *config.Bench, only []string, index result.Index) ([]result.Entry, error) {
 	cells, err := b.Filter(only)
 	if err != nil {
 		return nil, err
 	}
-	keep := map[result.Cell]bool{}
-	for _, c := range cells {
-		keep[runner.CellOf(c)] = true
+	keys := map[result.Cell]ad.Digest{}
+	for _, e := range index.Cells {
+		keys[e.Cell] = e.Key
 	}
-	return keep, nil
+	var out []result.Entry
+	for _, c := range cells {
+		cell := runner.CellOf(c)
+		if key := keys[cell]; key != "" {
+			out = append(out, result.Entry{Cell: cell, Key: key})
+		}
+	}
+	return out, nil
 }
 
 func (a *app) rescoreCommand() *cobra.Command {
@@ -285,7 +317,7 @@ ones. Needs the dataset's masks; runs no method and no encoder.`,
 		Example: "  ltadbench rescore -c bench.yaml --metrics image_auroc,pixel_aupro",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, o, err := a.loadFor(&v)
+			b, o, err := a.loadFor(c.Context(), &v)
 			if err != nil {
 				return err
 			}

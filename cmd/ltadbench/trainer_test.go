@@ -28,7 +28,23 @@ func (trainer) Describe() plugin.Info {
 	return plugin.Info{
 		Name: "trainer", Version: "1", Summary: "trains for a while", Needs: []plugin.Input{plugin.Features}, Maps: true,
 		Deterministic: true, Engines: []string{plugin.EngineORT, plugin.EngineGo}, Resumes: true,
-		Options: plugin.Schema(trainerOptions{Epochs: 30, Pause: 20, Trouble: "none"}),
+		Options: plugin.Schema(trainerOptions{Epochs: 30, Pause: 20, Trouble: "none"}), Presets: trainerPresets(),
+	}
+}
+
+// trainerPresets are rows of two tables, one of them in both, and a preset of none.
+func trainerPresets() []plugin.Preset {
+	row := func(name, table, options string, columns ...plugin.Column) plugin.Preset {
+		return plugin.Preset{Name: name, Summary: "trains with " + options, Options: json.RawMessage(options), Table: table, Columns: columns}
+	}
+	const six, seven = "Table 6: how long", "Table 7: what goes wrong"
+	return []plugin.Preset{
+		row("quick", "", `{"epochs": 1}`),
+		row("6.1", six, `{"epochs": 2}`, plugin.Column{Name: "epochs", Value: "two"}),
+		row("6.2", six, `{"epochs": 11}`, plugin.Column{Name: "epochs", Value: "eleven"}, plugin.Column{Name: "best", Value: "yes"}),
+		row("7.1", seven, `{"epochs": 11, "trouble": "error"}`, plugin.Column{Name: "trouble", Value: "an error"}),
+		row("7.2", seven, `{"trouble": "none", "epochs": 11}`, plugin.Column{Name: "trouble", Value: "none"}),
+		row("61", "", `{"epochs": 3}`),
 	}
 }
 

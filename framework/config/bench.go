@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,6 +112,7 @@ type Method struct {
 	Name    ad.MethodName
 	Use     string          // name of a built-in or installed method; empty if Command is set
 	Command []string        // of a third-party method, expanded
+	Preset  string          // of the method, which knows what it means; "" if none
 	Options json.RawMessage // a JSON object with sorted keys
 	// DatasetOptions replace Options, key by key, on a dataset.
 	DatasetOptions map[ad.DatasetName]json.RawMessage
@@ -118,7 +120,10 @@ type Method struct {
 	Env            []Variable
 	Datasets       []ad.DatasetName // that it runs on; nil: all
 	Encoders       []string         // that it runs with; nil: all
-	Pointer        string
+	// Ablated: it is a row of an ablation and no entry of its own. Its preset is what
+	// the row is about, and replaces the options of the entry.
+	Ablated bool
+	Pointer string
 }
 
 // Variable is an environment variable that a method's process gets.
@@ -171,6 +176,19 @@ func (b *Bench) Pos(pointer string) fault.Pos {
 		}
 		pointer = pointer[:i]
 	}
+}
+
+// PresetPos gives the place of the name of the method's preset.
+func (b *Bench) PresetPos(m Method) fault.Pos {
+	if m.Use == "" {
+		return b.Pos(m.Pointer + "/preset")
+	}
+	return b.Pos(m.Pointer + "/method")
+}
+
+// Ablation says whether the methods are the rows of an ablation.
+func (b *Bench) Ablation() bool {
+	return slices.ContainsFunc(b.Methods, func(m Method) bool { return m.Ablated })
 }
 
 // OptionPos gives the place of an option of the cell's method; pointer is a JSON

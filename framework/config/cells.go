@@ -25,19 +25,26 @@ func (c Cell) Name() string {
 	return fmt.Sprintf("%s/%s/%s/%s/seed%d", c.Dataset.Name, c.Split.ID(), c.Encoder.Name, c.Method.Name, c.Seed)
 }
 
-// Options are the options of the cell's method: a JSON object with sorted keys.
-func (c Cell) Options() json.RawMessage {
-	own := c.Method.DatasetOptions[c.Dataset.Name]
-	if own == nil {
-		return c.Method.Options
+// Options are the options of the cell's method, but for its defaults: a JSON object
+// with sorted keys. Those of the entry, and over them those of the dataset, replace
+// what its preset says; in a row of an ablation the preset replaces both. preset is
+// an object, or nothing; the error is that it is something else.
+func (c Cell) Options(preset json.RawMessage) (json.RawMessage, error) {
+	own := []json.RawMessage{c.Method.Options, c.Method.DatasetOptions[c.Dataset.Name]}
+	layers := append([]json.RawMessage{preset}, own...)
+	if c.Method.Ablated {
+		layers = append(own, preset)
 	}
 	merged := map[string]json.RawMessage{}
-	for _, text := range []json.RawMessage{c.Method.Options, own} {
+	for _, text := range layers {
+		if len(text) == 0 {
+			continue
+		}
 		if err := json.Unmarshal(text, &merged); err != nil {
-			panic(err) // jsonObject made it
+			return nil, err
 		}
 	}
-	return toJSON(merged)
+	return toJSON(merged), nil
 }
 
 // Expand lists the cells in the order of the file: by dataset, split, encoder,

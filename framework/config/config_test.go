@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -31,7 +32,7 @@ func host(vars ...string) Host {
 	return Host{
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Kinds:     []string{"mvtec", "visa", "dagm", "folder", "synthetic"},
-		Methods:   []string{"random", "padim", "patchcore", "uniad"},
+		Methods:   []string{"random", "padim", "patchcore", "uniad", "ltad"},
 		Encoders:  []string{"texturebank"},
 	}
 }
@@ -65,7 +66,15 @@ func mustLoad(t testing.TB, text string, h Host) *Bench {
 func cellNames(cells []Cell) string {
 	var b strings.Builder
 	for _, c := range cells {
-		fmt.Fprintf(&b, "%s %s\n", c.Name(), c.Options())
+		options, err := c.Options(nil)
+		fmt.Fprintf(&b, "%s %s", c.Name(), options)
+		if c.Method.Preset != "" {
+			fmt.Fprintf(&b, " over %s", c.Method.Preset)
+		}
+		if err != nil {
+			fmt.Fprintf(&b, " %v", err)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }
@@ -89,8 +98,34 @@ func TestGolden(t *testing.T) {
 func TestExamplesInComments(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^( +)# `).ReplaceAllString(string(ltadbench.DefaultConfig), "$1")
 	bench := mustLoad(t, text, host("HOME", "/home/me", "LTAD_PACKS", "/packs"))
-	if n, m := len(bench.Datasets), len(bench.Methods); n != 5 || m != 7 || len(bench.Encoders) != 3 || len(bench.Splits) != 15 {
+	if n, m := len(bench.Datasets), len(bench.Methods); n != 5 || m != 8 || len(bench.Encoders) != 3 || len(bench.Splits) != 15 {
 		t.Errorf("%d datasets, %d splits, %d encoders, %d methods", n, len(bench.Splits), len(bench.Encoders), m)
+	}
+}
+
+// An entry's options replace those of its preset; in a row of an ablation it is the
+// other way round.
+func TestOptionsAndPresets(t *testing.T) {
+	c := Cell{Dataset: Dataset{Name: "d"}, Method: Method{
+		Options:        []byte(`{"a":1,"b":1}`),
+		DatasetOptions: map[ad.DatasetName]json.RawMessage{"d": []byte(`{"b":2,"c":2}`)},
+	}}
+	for _, one := range []struct {
+		preset, entry, row string
+	}{
+		{``, `{"a":1,"b":2,"c":2}`, `{"a":1,"b":2,"c":2}`},
+		{`{"a":3,"b":3,"c":3,"d":3}`, `{"a":1,"b":2,"c":2,"d":3}`, `{"a":3,"b":3,"c":3,"d":3}`},
+		{`{"b":3}`, `{"a":1,"b":2,"c":2}`, `{"a":1,"b":3,"c":2}`},
+	} {
+		for ablated, want := range map[bool]string{false: one.entry, true: one.row} {
+			c.Method.Ablated = ablated
+			if got, err := c.Options(json.RawMessage(one.preset)); err != nil || string(got) != want {
+				t.Errorf("preset %s, ablated %v: %s, %v; want %s", one.preset, ablated, got, err, want)
+			}
+		}
+	}
+	if _, err := c.Options(json.RawMessage(`[1]`)); err == nil {
+		t.Error("a list passed as options")
 	}
 }
 

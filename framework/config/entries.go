@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -178,10 +179,11 @@ func (v value) order(s *Split) {
 func (v value) methods(b *Bench, known Host) {
 	v.entries(func(name string, c value) {
 		m := Method{Name: ad.MethodName(name), Use: name, Options: []byte("{}"), Timeout: b.Run.Timeout, Pointer: c.pointer}
-		at := c
+		at, preset := c, ""
 		seen := c.object(fields{
-			"method":          func(c value) { at = c; m.Use = ""; c.name(&m.Use) },
+			"method":          func(c value) { at = c; m.Use, m.Preset = c.method() },
 			"command":         func(c value) { m.Command = c.command() },
+			"preset":          func(c value) { c.name(&preset) },
 			"options":         func(c value) { m.Options = c.jsonObject() },
 			"dataset_options": func(c value) { c.datasetOptions(b, &m) },
 			"timeout":         func(c value) { c.duration(&m.Timeout) },
@@ -193,13 +195,27 @@ func (v value) methods(b *Bench, known Host) {
 			if _, both := seen["method"]; both {
 				c.fail("want either method or command, got both")
 			}
-			m.Use = ""
-		} else if m.Use != "" && known.Methods != nil && !slices.Contains(known.Methods, m.Use) {
+			m.Use, m.Preset = "", preset
+		} else if _, ok := seen["preset"]; ok {
+			c.failAt(c.keyPos("preset"), "%s: key \"preset\" has no meaning without a command", dotted(c.pointer)).
+				WithHint("name the preset with its method, as method: %s", cmp.Or(m.Use, "METHOD")+"/"+cmp.Or(preset, "PRESET"))
+		}
+		if m.Use != "" && known.Methods != nil && !slices.Contains(known.Methods, m.Use) {
 			at.fail("no method %s", quote(m.Use)).
 				WithHint("%s (or give a command of your own, as command: [PROGRAM, ARGUMENT, ...])", fault.Suggest(m.Use, known.Methods))
 		}
 		b.Methods = append(b.Methods, m)
 	})
+}
+
+// method reads the name of a method, with that of a preset if there is a slash.
+func (v value) method() (use, preset string) {
+	s, ok := v.text()
+	use, preset, has := strings.Cut(s, "/")
+	if !ok || !v.checkName(use) || has && !v.checkName(preset) {
+		return "", ""
+	}
+	return use, preset
 }
 
 func (v value) datasetOptions(b *Bench, m *Method) {

@@ -101,8 +101,13 @@ func (s Split) node() *yaml.Node {
 
 func (m Method) node() *yaml.Node {
 	n := mapping()
-	add(n, m.Use != "", "method", text(m.Use))
+	use := m.Use
+	if m.Preset != "" {
+		use += "/" + m.Preset
+	}
+	add(n, m.Use != "", "method", text(use))
 	add(n, m.Use == "", "command", list(m.Command, escaped))
+	add(n, m.Use == "" && m.Preset != "", "preset", text(m.Preset))
 	add(n, true, "options", fromJSON(m.Options))
 	own := mapping()
 	for _, name := range sortedKeys(m.DatasetOptions) {

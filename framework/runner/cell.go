@@ -175,7 +175,9 @@ func (a *attempt) ask(ctx context.Context, stored *encoder.Stored) (answers host
 	}
 	var process *host.Process
 	if err := a.phase("start", func() (err error) {
-		process, err = host.Start(ctx, a.method.spec, host.Config{
+		spec := a.method.spec
+		spec.Name = a.Cell.Method // one of those that share it
+		process, err = host.Start(ctx, spec, host.Config{
 			WorkDir: a.work, LogFile: a.Store.LogPath(a.Key), Threads: a.Threads, ORTLibrary: library.Path,
 			Timeouts: host.Timeouts{Fit: a.config.Method.Timeout, Predict: a.config.Method.Timeout},
 		})

@@ -62,6 +62,9 @@ type Planned struct {
 	// Resumes: an attempt that did not end has left a checkpoint, from which the next
 	// one goes on.
 	Resumes bool
+	// Same is an earlier cell of the plan, nil mostly, that has all inputs in common
+	// with this one: another row of an ablation. This one gets its record.
+	Same *Planned
 
 	ran     bool // in this process
 	config  config.Cell
@@ -111,7 +114,7 @@ func NewPlan(ctx context.Context, s Setup) (*Plan, error) {
 	opened := map[ad.DatasetName]*dataset{}
 	drawn := map[string]*splits.Manifest{}
 	packs := map[string]*encoder.Pack{}
-	methods := map[ad.MethodName]*method{}
+	methods := map[string]*method{} // by their entries: presets of one share it
 	var wrong []error
 	for _, c := range s.Cells {
 		d, err := get(opened, c.Dataset.Name, func() (*dataset, error) { return p.openDataset(ctx, c.Dataset) })
@@ -128,7 +131,7 @@ func NewPlan(ctx context.Context, s Setup) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		how, err := get(methods, c.Method.Name, func() (*method, error) { return p.ask(ctx, c.Method) })
+		how, err := get(methods, c.Method.Pointer, func() (*method, error) { return p.ask(ctx, c.Method) })
 		if err != nil {
 			return nil, err
 		}
@@ -173,11 +176,16 @@ func distinct(errs []error) []error {
 }
 
 // unique gives cells that come to the same inputs (two names for one method, say)
-// one owner: the others would only race for the same record.
+// one owner: the others would only race for the same record. In an ablation they are
+// different questions with one answer; else one of them is a mistake.
 func (p *Plan) unique() error {
 	first := map[ad.Digest]*Planned{}
 	for _, c := range p.Cells {
 		if other := first[c.Key]; other != nil {
+			if p.Bench.Ablation() {
+				c.Same = other
+				continue
+			}
 			return fault.New(fault.Config, "cells %s and %s are the same: same data, split, encoder, method, options and seed",
 				other.Cell, c.Cell).At(p.Bench.Pos(c.config.Method.Pointer)).WithHint("remove one of the two, or change its options")
 		}
@@ -402,12 +410,21 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 	out := &Planned{
 		Cell: CellOf(c), State: Pending, config: c, dataset: d, split: split, encoder: pack, method: m,
 	}
-	options := c.Options()
-	var err error
+	preset, err := p.preset(c.Method, m)
+	if err != nil {
+		return nil, err
+	}
+	options, err := c.Options(preset.Options)
+	if err != nil {
+		return nil, fault.New(fault.Plugin, "method %q: the options of its preset %q: %w", m.info.Name, preset.Name, err)
+	}
+	name := m.info.Name
 	if m.broken == nil {
 		if options, err = host.CompleteOptions(m.info, options, c.Dataset.Kind); err != nil {
 			return nil, p.locate(err, c)
 		}
+	} else if c.Method.Preset != "" {
+		name = "/" + c.Method.Preset // which sets what is not known: no other preset's cell may have this key
 	}
 	engine, err := host.Engine(m.info, p.Engine)
 	if err != nil {
@@ -428,7 +445,7 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 	}
 	out.inputs = result.Inputs{
 		Schema: result.Schema, Dataset: d.fingerprint.Digest, Split: split.Digest(), Encoder: encoded, Text: text, FeatureType: c.Encoder.DType,
-		Method: m.info.Name, MethodVersion: m.info.Version, MethodFiles: m.files, Engine: engine,
+		Method: name, MethodVersion: m.info.Version, MethodFiles: m.files, Engine: engine,
 		Options: json.RawMessage(options), Seed: c.Seed, Protocol: p.protocol,
 	}
 	out.Key = out.inputs.Key()

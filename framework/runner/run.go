@@ -38,7 +38,7 @@ func (p *Plan) Run(ctx context.Context, o Order) error {
 				c.found(r)
 			}
 		}
-		if o.Fresh || c.State == Pending || c.State == Failed && o.Retry {
+		if c.Same == nil && (o.Fresh || c.State == Pending || c.State == Failed && o.Retry) {
 			todo = append(todo, c)
 		}
 	}
@@ -79,7 +79,18 @@ func (p *Plan) Run(ctx context.Context, o Order) error {
 		})
 	}
 	err = g.Wait()
+	p.share()
 	return cmp.Or(ctx.Err(), err)
+}
+
+// share gives cells the records of those that ran in their place.
+func (p *Plan) share() {
+	for _, c := range p.Cells {
+		if c.Same != nil && c.Same.Record != nil {
+			record := *c.Same.Record
+			c.found(&record)
+		}
+	}
 }
 
 // finish gets the record of one cell: by scoring the maps of an earlier result that
@@ -152,7 +163,8 @@ func (p *Plan) keep() error {
 }
 
 // putIndex lists the cells of the whole configuration: those that have their keys
-// now, and the others as the index has them.
+// now, and the others as the index has them. Ablations have an index in common: what
+// it has of others stays.
 func (p *Plan) putIndex(now map[result.Cell]ad.Digest) error {
 	old, err := p.Store.Index(p.Config)
 	if err != nil {
@@ -168,6 +180,14 @@ func (p *Plan) putIndex(now map[result.Cell]ad.Digest) error {
 		cell := CellOf(c)
 		if key := keys[cell]; key != "" {
 			ix.Cells = append(ix.Cells, result.Entry{Cell: cell, Key: key})
+			delete(keys, cell)
+		}
+	}
+	if p.Bench.Ablation() {
+		for _, e := range old.Cells {
+			if keys[e.Cell] != "" {
+				ix.Cells = append(ix.Cells, e)
+			}
 		}
 	}
 	return p.Store.PutIndex(ix)
@@ -250,16 +270,19 @@ func (p *Plan) Cost() Cost {
 
 // Failures is an error of kind CellsFailed if any cell has failed.
 func (p *Plan) Failures() error {
-	n := 0
+	n, of := 0, 0
 	for _, c := range p.Cells {
-		if c.State == Failed {
+		if c.Same != nil {
+			continue
+		}
+		if of++; c.State == Failed {
 			n++
 		}
 	}
 	if n == 0 {
 		return nil
 	}
-	err := fault.New(fault.CellsFailed, "%d of %d cells failed", n, len(p.Cells))
+	err := fault.New(fault.CellsFailed, "%d of %d cells failed", n, of)
 	err.Source = fault.Host
 	return err.WithHint("the notes under the table say why; `ltadbench run --retry` runs them again")
 }
