@@ -66,9 +66,9 @@ func standInVocabulary() []byte {
 
 // standInWeights is the weights' file. BERT begins its training with a standard
 // deviation of 0.02, with which all texts would have nearly the same feature. Here
-// embeddings and what a layer gives are of order 1, and attention's answers are
-// scaled up, since [CLS], whose state becomes the feature, sees the other tokens
-// by them alone.
+// embeddings and what a layer gives are of order 1. Queries are scaled up, so that
+// attention chooses among the tokens, and its answers, since [CLS], whose state
+// becomes the feature, sees the other tokens by them alone.
 func standInWeights(vocabulary int) ([]byte, error) {
 	var all []safetensors.Tensor
 	add := func(name string, std float64, shape ...int) {
@@ -97,12 +97,12 @@ func standInWeights(vocabulary int) ([]byte, error) {
 	}
 	const h = standInHidden
 	add("embeddings.word_embeddings.weight", 1, vocabulary, h)
-	add("embeddings.position_embeddings.weight", 1./2, standInPositions, h)
+	add("embeddings.position_embeddings.weight", 1, standInPositions, h)
 	add("embeddings.token_type_embeddings.weight", 1./2, standInTypes, h)
 	norm("embeddings.LayerNorm")
 	for i := range standInLayers {
 		l := fmt.Sprintf("encoder.layer.%d.", i)
-		linear(l+"attention.self.query", 1, h, h)
+		linear(l+"attention.self.query", 3, h, h)
 		linear(l+"attention.self.key", 1, h, h)
 		linear(l+"attention.self.value", 1, h, h)
 		linear(l+"attention.output.dense", 3, h, h)

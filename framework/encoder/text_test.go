@@ -261,7 +261,7 @@ func TestStandIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const digest = "sha256:ff9cda3753e926628c86559ee546adb6a9edc6127c24a3bfcd78897633690eb7"
+	const digest = "sha256:200157e91405d4361bc8581c5e642a93de599c2eb130a70a4b4a5592ed1cd21a"
 	if *r != (TextReport{true, digest, 64, 2, 158, 48, 128}) {
 		t.Errorf("%+v", r)
 	}
