@@ -95,7 +95,6 @@ def main():
     p.add_argument("--text", choices=TEXTS, default="base")
     p.add_argument("--variant", choices=uniad.VARIANTS, default="lean", help="of the reconstruction module")
     p.add_argument("--fused", action=argparse.BooleanOptionalAction, default=True, help="fused AdamW")
-    p.add_argument("--channels-last", action=argparse.BooleanOptionalAction, default=True, help="memory format of the decoder")
     a = p.parse_args()
     if a.mode == "infer" and a.phase == 1:
         p.error("inference is of phase 2")
@@ -104,8 +103,7 @@ def main():
     torch.manual_seed(1)
     c = Config(batch=a.batch, text=TEXTS[a.text])
     model = LTAD(c, RM(a.variant, c.channels))
-    if a.channels_last:
-        model.decoder.to(memory_format=torch.channels_last)
+    model.decoder.to(memory_format=torch.channels_last)
     x, z = torch.randn(a.batch, c.height * c.width, c.channels), torch.randn(a.batch, c.z)
     classes = torch.randint(c.classes, (a.batch,))
     params = []
