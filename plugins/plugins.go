@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
+	"github.com/ltadbench/ltadbench/plugins/ltad"
 	"github.com/ltadbench/ltadbench/plugins/padim"
 	"github.com/ltadbench/ltadbench/plugins/patchcore"
 	"github.com/ltadbench/ltadbench/plugins/random"
@@ -14,6 +15,7 @@ import (
 )
 
 var builtin = map[string]func() plugin.Method{
+	"ltad":      ltad.New,
 	"padim":     padim.New,
 	"patchcore": patchcore.New,
 	"random":    random.New,

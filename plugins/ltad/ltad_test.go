@@ -246,7 +246,7 @@ func TestRealProbability(t *testing.T) {
 }
 
 func TestFirstNames(t *testing.T) {
-	text, err := bert.Open(bert.Files(smallText(t)))
+	text, err := bert.Open(smallText(t))
 	if err != nil {
 		t.Fatal(err)
 	}

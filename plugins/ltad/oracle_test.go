@@ -112,7 +112,7 @@ func newOracle(t *testing.T) *oracle {
 		o.file, err = safetensors.Open(filepath.Join("testdata", "small.safetensors"))
 	}
 	if err == nil {
-		o.text, err = bert.Open(bert.Files(smallText(t)))
+		o.text, err = bert.Open(smallText(t))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -68,7 +68,7 @@ func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin
 		if s.Text == nil {
 			return nil, fault.New(fault.Method, "ltad: no text encoder was given").WithHint("the encoder pack needs a text side")
 		}
-		if t.text, err = bert.Open(bert.Files(*s.Text)); err != nil {
+		if t.text, err = bert.Open(*s.Text); err != nil {
 			return nil, err
 		}
 		if n := o.NameLength + 2; n > t.text.MaxTokens {

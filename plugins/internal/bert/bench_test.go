@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
+	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/stream"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
@@ -17,7 +18,7 @@ import (
 func BenchmarkBase(b *testing.B) {
 	const hidden, ffn, layers, tokens = 768, 3072, 12, 4
 	e := &Encoder{Hidden: hidden, Dim: 640, MaxTokens: 512, layers: layers,
-		files: Files{Projection: "p", Heads: 12, Eps: 1e-12, Activation: "gelu"}}
+		files: plugin.TextEncoder{Projection: "p", Heads: 12, Eps: 1e-12, Activation: "gelu"}}
 	w := train.NewWeights()
 	defer w.Close()
 	s := stream.New(1, "bench")

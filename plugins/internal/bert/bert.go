@@ -10,24 +10,14 @@ package bert
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/tensors/safetensors"
 )
-
-// Files are a text encoder's files and settings.
-type Files struct {
-	Weights    string // safetensors, with the names of transformers' BertModel behind Prefix
-	Vocabulary string // of WordPiece, one token a line
-	Prefix     string
-	Projection string  // name of the linear layer from [CLS]'s state to the feature; "" if there is none
-	Heads      int     // of attention
-	Eps        float64 // of layer normalisation
-	Activation string  // "gelu" (the exact one) or "relu"
-	Lowercase  bool    // the vocabulary is uncased
-}
 
 // Encoder is an open text encoder. It is safe for concurrent use.
 type Encoder struct {
@@ -35,7 +25,7 @@ type Encoder struct {
 	Dim       int // of a text's feature
 	MaxTokens int // of a text, with [CLS] and [SEP]
 
-	files      Files
+	files      plugin.TextEncoder
 	layers     int
 	vocabulary *vocabulary
 	weights    []Weight
@@ -53,7 +43,7 @@ type Weight struct {
 // Open reads the files. Sizes come from the weights' shapes. Files that do not fit
 // are errors of kind Data, which name the file and the tensor or line, and settings
 // that cannot be of kind Config.
-func Open(t Files) (*Encoder, error) {
+func Open(t plugin.TextEncoder) (*Encoder, error) {
 	if t.Activation != "gelu" && t.Activation != "relu" {
 		return nil, fault.New(fault.Config, "text encoder: unknown activation %q", t.Activation).WithHint("one of gelu, relu")
 	}
@@ -95,6 +85,17 @@ func (e *Encoder) Embed(ids ...int) []float32 {
 		out = append(out, e.words[id*e.Hidden:][:e.Hidden]...)
 	}
 	return out
+}
+
+// Spread is the standard deviation of the elements of all word embeddings.
+func (e *Encoder) Spread() float64 {
+	sum, squares := 0.0, 0.0
+	for _, v := range e.words {
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	n := float64(len(e.words))
+	return math.Sqrt(max(0, squares/n-sum/n*(sum/n)))
 }
 
 // Start gives the embedding of [CLS], which begins each text: [Hidden].

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ltadbench/ltadbench/framework/encoder"
 	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/tensors/safetensors"
 )
 
@@ -29,7 +30,10 @@ func standIn(t *testing.T) *Encoder {
 		t.Fatal(err)
 	}
 	x := p.Text
-	return open(t, Files{weights, vocabulary, x.Prefix, x.Projection, x.Heads, x.Eps, x.Activation, x.Lowercase})
+	return open(t, plugin.TextEncoder{
+		Weights: weights, Vocabulary: vocabulary, Prefix: x.Prefix, Projection: x.Projection,
+		Heads: x.Heads, Eps: x.Eps, Activation: x.Activation, Lowercase: x.Lowercase,
+	})
 }
 
 // The stand-in has to tell texts apart, or methods that train through it would only
@@ -152,8 +156,8 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	rewritten := func(name string, change func(*safetensors.Tensor)) func(*Files) {
-		return func(files *Files) {
+	rewritten := func(name string, change func(*safetensors.Tensor)) func(*plugin.TextEncoder) {
+		return func(files *plugin.TextEncoder) {
 			all := slices.Clone(f.Tensors())
 			change(&all[slices.IndexFunc(all, func(x safetensors.Tensor) bool { return x.Name == name })])
 			files.Weights = filepath.Join(t.TempDir(), "weights.safetensors")
@@ -162,8 +166,8 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		}
 	}
-	vocabulary := func(text string) func(*Files) {
-		return func(files *Files) {
+	vocabulary := func(text string) func(*plugin.TextEncoder) {
+		return func(files *plugin.TextEncoder) {
 			files.Vocabulary = filepath.Join(t.TempDir(), "vocab.txt")
 			if err := os.WriteFile(files.Vocabulary, []byte(text), 0o666); err != nil {
 				t.Fatal(err)
@@ -172,19 +176,19 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	rename := func(x *safetensors.Tensor) { x.Name = "other" }
 	for _, c := range []struct {
-		change func(*Files)
+		change func(*plugin.TextEncoder)
 		kind   fault.Kind
 		want   string
 	}{
-		{func(f *Files) { f.Activation = "gelu_new" }, fault.Config, `unknown activation "gelu_new"`},
-		{func(f *Files) { f.Heads = 0 }, fault.Config, "0 heads"},
-		{func(f *Files) { f.Eps = 0 }, fault.Config, "eps 0"},
-		{func(f *Files) { f.Heads = 5 }, fault.Data, "models.safetensors: the hidden size 24 cannot be divided among 5 heads"},
-		{func(f *Files) { f.Weights += "x" }, fault.Data, "models.safetensorsx"},
-		{func(f *Files) { f.Vocabulary += "x" }, fault.Data, "vocab.txtx"},
-		{func(f *Files) { f.Weights = f.Vocabulary }, fault.Data, "vocab.txt: not a safetensors file"},
-		{func(f *Files) { f.Prefix = "bert." }, fault.Data, `no tensor "bert.embeddings.word_embeddings.weight"`},
-		{func(f *Files) { f.Projection = "p" }, fault.Data, `no tensor "p.weight"`},
+		{func(f *plugin.TextEncoder) { f.Activation = "gelu_new" }, fault.Config, `unknown activation "gelu_new"`},
+		{func(f *plugin.TextEncoder) { f.Heads = 0 }, fault.Config, "0 heads"},
+		{func(f *plugin.TextEncoder) { f.Eps = 0 }, fault.Config, "eps 0"},
+		{func(f *plugin.TextEncoder) { f.Heads = 5 }, fault.Data, "models.safetensors: the hidden size 24 cannot be divided among 5 heads"},
+		{func(f *plugin.TextEncoder) { f.Weights += "x" }, fault.Data, "models.safetensorsx"},
+		{func(f *plugin.TextEncoder) { f.Vocabulary += "x" }, fault.Data, "vocab.txtx"},
+		{func(f *plugin.TextEncoder) { f.Weights = f.Vocabulary }, fault.Data, "vocab.txt: not a safetensors file"},
+		{func(f *plugin.TextEncoder) { f.Prefix = "bert." }, fault.Data, `no tensor "bert.embeddings.word_embeddings.weight"`},
+		{func(f *plugin.TextEncoder) { f.Projection = "p" }, fault.Data, `no tensor "p.weight"`},
 		{rewritten("text_model.encoder.layer.0.attention.self.value.bias", rename), fault.Data, `no tensor "text_model.encoder.layer.0.attention.self.value.bias"`},
 		{rewritten("text_model.encoder.layer.1.output.dense.weight", func(x *safetensors.Tensor) { x.Shape = []int{40, 24} }), fault.Data,
 			`tensor "text_model.encoder.layer.1.output.dense.weight": is F32[40 24], not of shape [24 40]`},

@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
+	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/plugins/internal/engine"
 	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
@@ -44,15 +45,15 @@ func readOracle(t *testing.T) (o oracle) {
 }
 
 // files are those of one of the oracle's models.
-func (o oracle) files(prefix string) Files {
+func (o oracle) files(prefix string) plugin.TextEncoder {
 	m := o.Models[prefix]
-	return Files{
+	return plugin.TextEncoder{
 		Weights: filepath.Join("testdata", "models.safetensors"), Vocabulary: filepath.Join("testdata", "vocab.txt"),
 		Prefix: prefix, Projection: m.Projection, Heads: m.Heads, Eps: m.Eps, Activation: m.Activation, Lowercase: true,
 	}
 }
 
-func open(t testing.TB, f Files) *Encoder {
+func open(t testing.TB, f plugin.TextEncoder) *Encoder {
 	t.Helper()
 	e, err := Open(f)
 	if err != nil {
