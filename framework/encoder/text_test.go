@@ -25,8 +25,7 @@ const textYAML = `text:
   lowercase: false
 `
 
-// textFiles are a text side's files, as a name and what is in it: the stand-in's
-// tensors behind a prefix, and its vocabulary.
+// textTensors are what textYAML describes: the stand-in's tensors, behind a prefix.
 func textTensors(t *testing.T) []safetensors.Tensor {
 	t.Helper()
 	files, err := builtStandIn()
