@@ -43,15 +43,15 @@ func Samples(t testing.TB, dtype tensors.DType, data []float32, n, h, w, c int, 
 	if classes == nil {
 		classes = make([]int, n)
 	}
-	s, err := plugin.NewSamples(classes, rows, mapped(t, dtype, data, n, h, w, c), nil, mapped(t, tensors.Float32, means, n, c))
+	s, err := plugin.NewSamples(classes, rows, Mapped(t, dtype, data, n, h, w, c), nil, Mapped(t, tensors.Float32, means, n, c))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// mapped is a tensor in a file.
-func mapped(t testing.TB, dtype tensors.DType, data []float32, shape ...int) *tensors.File {
+// Mapped is a tensor in a file.
+func Mapped(t testing.TB, dtype tensors.DType, data []float32, shape ...int) *tensors.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tensor.npy")
 	f, err := tensors.Create(path, dtype, shape...)
