@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 func TestConformance(t *testing.T) {
 	orttest.Init(t)             // the processes find what this may have to fetch
 	quick := map[string]string{ // options of methods that would take minutes to train
+		"ltad":  `{"hidden": 32, "heads": 4, "encoder_layers": 1, "decoder_layers": 1, "ffn": 32, "vae_epochs": 10, "vae_lr": 0.001, "epochs": 20, "lr": 0.001}`,
 		"uniad": `{"hidden": 32, "heads": 4, "encoder_layers": 1, "decoder_layers": 1, "ffn": 32, "epochs": 20, "lr": 0.001}`,
 	}
 	for _, name := range plugins.Names() {
@@ -38,7 +39,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestBuiltin(t *testing.T) {
-	if names := plugins.Names(); !slices.Equal(names, []string{"padim", "patchcore", "random", "uniad"}) {
+	if names := plugins.Names(); !slices.Equal(names, []string{"ltad", "padim", "patchcore", "random", "uniad"}) {
 		t.Errorf("names %v", names)
 	}
 	for name, create := range plugins.Builtin() {
@@ -63,7 +64,7 @@ func TestBuiltin(t *testing.T) {
 		}
 	}
 	delete(plugins.Builtin(), "random")
-	if len(plugins.Builtin()) != 4 {
+	if len(plugins.Builtin()) != 5 {
 		t.Error("Builtin hands out its own map")
 	}
 }

@@ -98,7 +98,7 @@ func TestGolden(t *testing.T) {
 func TestExamplesInComments(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^( +)# `).ReplaceAllString(string(ltadbench.DefaultConfig), "$1")
 	bench := mustLoad(t, text, host("HOME", "/home/me", "LTAD_PACKS", "/packs"))
-	if n, m := len(bench.Datasets), len(bench.Methods); n != 5 || m != 8 || len(bench.Encoders) != 3 || len(bench.Splits) != 15 {
+	if n, m := len(bench.Datasets), len(bench.Methods); n != 5 || m != 10 || len(bench.Encoders) != 3 || len(bench.Splits) != 15 {
 		t.Errorf("%d datasets, %d splits, %d encoders, %d methods", n, len(bench.Splits), len(bench.Encoders), m)
 	}
 }

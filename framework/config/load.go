@@ -162,7 +162,7 @@ func (v value) bench(b *Bench, known Host) {
 	b.Run = Run{Device: "auto", Engine: Engines[0], Timeout: 24 * time.Hour}
 	b.Output = Output{
 		Results: v.resolve("runs"), KeepMaps: 2 << 30,
-		Metrics: []ad.Metric{ad.ImageAUROC, ad.PixelAUROC}, Groups: []ad.Group{ad.All}, Decimals: 2,
+		Metrics: []ad.Metric{ad.ImageAUROC, ad.PixelAUROC}, Groups: []ad.Group{ad.All, ad.High, ad.Low}, Decimals: 2,
 	}
 	// Sections that name entries of others are read after those.
 	var splits, methods value

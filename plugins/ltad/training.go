@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"time"
 
 	"github.com/gomlx/gomlx/backends"
@@ -209,7 +210,9 @@ func (t *training) measure(ctx context.Context) error {
 	}
 	text := fmt.Sprintf("about %s%s", about(total), steps)
 	t.session.Log.Info("training begins: "+text, "images", t.images.Len(), "tokens", t.det.Transformer.Tokens(), "engine", t.session.Engine)
-	t.session.Report(0, total, text)
+	if !t.resumes() { // else the first message is that it does
+		t.session.Report(0, total, text)
+	}
 	report := func(r *train.Run, before, step float64, phase string) {
 		r.Report = func(done, _ float64, message string) { t.session.Report(before+done*step, total, phase+message) }
 	}
@@ -220,6 +223,15 @@ func (t *training) measure(ctx context.Context) error {
 	}
 	report(t.run2, before, t.step2, "phase 2, ")
 	return nil
+}
+
+// resumes says whether there is a checkpoint.
+func (t *training) resumes() bool {
+	if t.session.Checkpoint == "" {
+		return false
+	}
+	files, err := os.ReadDir(t.session.Checkpoint)
+	return err == nil && len(files) > 0
 }
 
 // run trains, and gives the model.

@@ -2,6 +2,7 @@ package uniad
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"time"
 
@@ -40,6 +41,14 @@ func (*Method) Describe() plugin.Info {
 		Maps:    true, Deterministic: true, SaveLoad: true, Resumes: true,
 		Engines: engine.Names(),
 		Options: plugin.Schema(defaults()),
+		Presets: []plugin.Preset{{
+			Name: "6.2", Summary: "UniAD on the encoder that LTAD has", Options: json.RawMessage(`{}`),
+			Table: "Table 6: ablation of anomaly detection by reconstruction",
+			Columns: []plugin.Column{
+				{Name: "method", Value: "UniAD"}, {Name: "AE or VAE", Value: "N/A"}, {Name: "DAS", Value: "N/A"},
+				{Name: "learned s_c", Value: "N/A"}, {Name: "s_c init.", Value: "N/A"},
+			},
+		}},
 	}
 }
 
