@@ -3,6 +3,7 @@ package ltad
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
@@ -17,9 +18,10 @@ const (
 	figureLength = "Figure 6: length of the pseudo class names"
 )
 
-// presets are the variants of the paper's Tables 6 to 9 and of its Figure 6. Tables 6
+// presets are the variants of the paper's Tables 6 to 9 and of its Figure 6. Table 6
 // and Figure 6 are without the semantic module, the others without reconstruction.
-// The paper's 6.1 and 6.2 are UniAD.
+// The paper's 6.1 and 6.2 are UniAD. Each sets all that its table tells of it, so that
+// its row is true whatever options it goes over.
 func presets() []plugin.Preset {
 	var out []plugin.Preset
 	add := func(table, name, summary string, options map[string]any, columns ...string) {
@@ -34,8 +36,16 @@ func presets() []plugin.Preset {
 		out = append(out, p)
 	}
 
+	over := func(base, options map[string]any) map[string]any {
+		out := maps.Clone(base)
+		maps.Copy(out, options)
+		return out
+	}
+	baseRec := map[string]any{
+		"scores": "rec", "augment": "vae", "condition": true, "das": false, "learn_names": true, "name_init": "text", "name_text": "object",
+	}
 	rec := func(name, summary, vae, das, learned, init string, options map[string]any) {
-		options["scores"] = "rec"
+		options = over(baseRec, options)
 		add(tableRec, name, summary, options, "method", "LTAD", "AE or VAE", vae, "DAS", das, "learned s_c", learned, "s_c init.", init)
 	}
 	rec("6.3", "reconstruction alone; features from an autoencoder that is not told the class", "AE", "no", "no", "N/A",
@@ -48,10 +58,14 @@ func presets() []plugin.Preset {
 		map[string]any{"name_init": "class_name"})
 	rec("6.7", "reconstruction alone; learned names begin at random", "VAE", "no", "yes", "random",
 		map[string]any{"name_init": "random"})
-	rec("6.8", "reconstruction alone: LTAD without its semantic module", "VAE", "no", "yes", "object", map[string]any{})
+	rec("6.8", "reconstruction alone: LTAD without its semantic module", "VAE", "no", "yes", "object", nil)
 
+	baseSem := map[string]any{
+		"scores": "sem", "projection": "levels", "pool": "max", "normal_prompts": []string{"a"}, "abnormal_prompts": []string{"a broken"},
+		"classifier": "text", "name_assign": "own", "condition": true, "learn_names": true, "name_init": "text", "name_text": "object",
+	}
 	sem := func(name, summary, layers, pool, prompt string, options map[string]any) {
-		options["scores"] = "sem"
+		options = over(baseSem, options)
 		add(tableSem, name, summary, options, "layer aware projection", layers, "pooling", pool, "prompt", prompt)
 	}
 	sem("7.1", "semantic score alone; one projection of all levels together", "no", "N/A", "single", map[string]any{"projection": "joined"})
@@ -59,16 +73,16 @@ func presets() []plugin.Preset {
 	sem("7.3", "semantic score alone; several prompts, their text features averaged", "yes", "max", "multiple", map[string]any{
 		"normal_prompts": words("a", normalWords), "abnormal_prompts": words("", abnormalWords),
 	})
-	sem("7.4", "semantic score alone: LTAD without reconstruction", "yes", "max", "single", map[string]any{})
+	sem("7.4", "semantic score alone: LTAD without reconstruction", "yes", "max", "single", nil)
 
 	names := func(name, summary, own, text string, options map[string]any) {
-		options["scores"] = "sem"
+		options = over(baseSem, options)
 		add(tableNames, name, summary, options, "s_c of class c", own, "text encoder T", text)
 	}
 	names("8.1", "semantic score alone; in the test each class gets another's pseudo name", "no", "yes", map[string]any{"name_assign": "test"})
 	names("8.2", "semantic score alone; vectors of the classifier are learned, without the text encoder", "yes", "no",
 		map[string]any{"classifier": "learned"})
-	names("8.3", "semantic score alone: LTAD without reconstruction, as 7.4", "yes", "yes", map[string]any{})
+	names("8.3", "semantic score alone: LTAD without reconstruction, as 7.4", "yes", "yes", nil)
 
 	for _, n := range append([]string{""}, normalWords...) {
 		for _, a := range abnormalWords {
@@ -79,13 +93,13 @@ func presets() []plugin.Preset {
 			}
 			add(tablePrompts, "9."+row+"-"+a[strings.IndexByte(a, ' ')+1:],
 				fmt.Sprintf("semantic score alone; prompts %q and %q", normal, abnormal),
-				map[string]any{"scores": "sem", "normal_prompts": []string{normal}, "abnormal_prompts": []string{abnormal}},
+				over(baseSem, map[string]any{"normal_prompts": []string{normal}, "abnormal_prompts": []string{abnormal}}),
 				"v_n", normal, "v_a", abnormal)
 		}
 	}
 	for length := 1; length <= 5; length++ {
-		add(figureLength, fmt.Sprintf("fig6.%d", length), fmt.Sprintf("reconstruction alone; pseudo names of %d tokens", length),
-			map[string]any{"scores": "rec", "name_length": length}, "length", fmt.Sprint(length))
+		add(figureLength, fmt.Sprintf("fig6.%d", length), fmt.Sprintf("reconstruction alone; length of pseudo names: %d", length),
+			over(baseRec, map[string]any{"name_length": length}), "length", fmt.Sprint(length))
 	}
 	return out
 }

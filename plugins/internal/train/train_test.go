@@ -50,11 +50,13 @@ func run(t *testing.T, epochs int, stop EarlyStop) (*Run, *line) {
 	t.Cleanup(w.Close)
 	w.Add("slope", []float32{0})
 	w.Add("offset", []float32{0})
-	return &Run{
+	r := &Run{
 		Backend: b, Weights: w, Loss: squares, Feed: l, Images: 8, Batch: 3, Epochs: epochs,
 		Optimizer: AdamW{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8}, Schedule: StepLR{LR: 0.1, Every: 150, Gamma: 0.1}, Stop: stop,
 		Seed: 1, Name: "line", Report: func(float64, float64, string) {}, Log: hclog.NewNullLogger(),
-	}, l
+	}
+	t.Cleanup(r.Close)
+	return r, l
 }
 
 func TestRun(t *testing.T) {
@@ -75,6 +77,34 @@ func TestRun(t *testing.T) {
 		if !slices.Equal(slices.Sorted(slices.Values(seen)), []int{0, 1, 2, 3, 4, 5, 6, 7}) {
 			t.Errorf("epoch %d has the images %v", epoch, seen)
 		}
+	}
+}
+
+// Measuring leaves no trace.
+func TestMeasure(t *testing.T) {
+	var ends [2][]float32
+	for i := range ends {
+		r, _ := run(t, 20, EarlyStop{})
+		if i == 1 {
+			d, err := r.Measure(context.Background())
+			if err != nil || d <= 0 {
+				t.Fatalf("a step takes %v, %v", d, err)
+			}
+		}
+		if n := r.Steps(); n != 60 {
+			t.Errorf("%d steps", n)
+		}
+		if err := r.Do(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		trained, err := r.Weights.Trained()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[i] = slices.Concat(trained["slope"], trained["offset"])
+	}
+	if !slices.Equal(ends[0], ends[1]) {
+		t.Errorf("without measuring it ends with %v, with it %v", ends[0], ends[1])
 	}
 }
 
