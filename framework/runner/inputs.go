@@ -18,7 +18,7 @@ func (p *Plan) checkInputs(c config.Cell, info plugin.Info, pack *encoder.Pack) 
 		mend string
 	}{
 		{plugin.Embeddings, pack.Embedding.Output != "", "embeddings of whole images", "name an output of its network under embedding in its " + encoder.File},
-		{plugin.Text, pack.Text != nil, "a text encoder", "give it a text side, text in its " + encoder.File},
+		{plugin.Text, pack.Text != nil, "a text encoder", "give it a text side, text in its " + encoder.File + " (to see it run: text: {builtin: stand-in}, which knows no language)"},
 	} {
 		if !lack.has && slices.Contains(info.Needs, lack.need) {
 			return fault.New(fault.Config, "method %q needs %s, and encoder %q has none", c.Method.Name, lack.what, c.Encoder.Name).

@@ -7,15 +7,8 @@
 //
 // # The model
 //
-// Tokens, [T, C] row by row, are projected to the hidden size; position embeddings of
-// row and column, both learned, are added to queries and keys of every attention,
-// not to values. A layer of the encoder is self-attention and a feed-forward
-// network, each with a residual and a layer norm behind it. A layer of the decoder is
-// attention of its learned query over the encoder's output, attention over the output
-// of the layer below (the encoder's, for the lowest), and a feed-forward network. A
-// layer norm and a projection to C channels end it. Attention leaves out a window of
-// 7 x 7 tokens around each, in training and afterwards. The loss is the mean squared
-// difference to the features without noise.
+// The transformer is package reconstruct's. The loss is the mean squared difference of
+// what it makes of noisy features to the features without noise.
 //
 // testdata/reference.py is the same model in PyTorch; the numbers here are checked
 // against those it makes (testdata/oracle.py).
