@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
 	"github.com/hashicorp/go-hclog"
 
@@ -29,7 +28,7 @@ type model struct {
 	engine, device string
 	threads        int
 	log            hclog.Logger
-	running        *running // nil until the first prediction
+	served         *train.Served // nil until the first prediction
 }
 
 // shape is what state.json keeps of a model.
@@ -57,58 +56,34 @@ func (m *model) list() []train.Initial {
 	return out
 }
 
-// running is a model on its backend.
-type running struct {
-	backend   backends.Backend
-	weights   *train.Weights
-	predictor *train.Predictor
-}
-
 // predictBatch is how many images are predicted at once.
 const predictBatch = 8
 
-func (m *model) run(ctx context.Context) (*running, error) {
-	if m.running != nil {
-		return m.running, nil
-	}
-	r := &running{weights: train.NewWeights()}
-	var err error
-	if r.backend, err = engine.Open(ctx, m.engine, m.device, m.threads); err != nil {
-		return nil, err
-	}
-	for _, w := range m.det.weights() {
-		r.weights.Add(w.Name, m.weights[w.Name], w.Shape...)
+// serve makes the model ready to predict.
+func (m *model) serve(ctx context.Context) (err error) {
+	if m.served != nil {
+		return nil
 	}
 	in := []shapes.Shape{m.det.Transformer.Input(predictBatch)}
 	if m.det.Sem {
 		d := m.det
-		d.Learned = false
+		d.Learned = false // what is learned is in classifierWeight
 		in = append(in, d.classifierShape(predictBatch))
 	}
-	if r.predictor, err = train.NewPredictor(r.backend, r.weights, m.det.scores, in...); err != nil {
-		return nil, err
+	backend, err := engine.Open(ctx, m.engine, m.device, m.threads)
+	if err == nil {
+		m.served, err = train.Serve(backend, m.weights, m.det.weights(), m.det.scores, in...)
 	}
-	m.running = r
-	return r, nil
-}
-
-func (m *model) close() {
-	if r := m.running; r != nil {
-		r.predictor.Close()
-		r.weights.Close()
-		r.backend.Finalize()
-		m.running = nil
-	}
+	return err
 }
 
 // scores calls got with S_rec and S_sem of the patches of every image, in order; nil
 // where there is no such module.
 func (m *model) scores(ctx context.Context, images plugin.Samples, got func(i int, rec, sem []float32) error) error {
-	r, err := m.run(ctx)
-	if err != nil {
+	if err := m.serve(ctx); err != nil {
 		return err
 	}
-	return r.predictor.Run(ctx, m.threads, images.Len(), func(i int, rows [][]float32) error {
+	return m.served.Run(ctx, m.threads, images.Len(), func(i int, rows [][]float32) error {
 		m.sampler.Read(rows[0], images, i)
 		if m.det.Sem {
 			copy(rows[1], m.weights[classifierWeight][images.Classes[i]*m.Text:])

@@ -1,7 +1,6 @@
 package ltad
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -11,13 +10,12 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/backends"
-	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/tensors/safetensors"
 	"github.com/ltadbench/ltadbench/plugins/internal/bert"
-	"github.com/ltadbench/ltadbench/plugins/internal/engine"
+	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
 	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
@@ -71,16 +69,6 @@ type config struct {
 		Hidden, Heads, Encoders, Decoders, FFN, Window int
 		Dropout, Jitter                                float64
 	}
-}
-
-func open(t testing.TB, name string) backends.Backend {
-	t.Helper()
-	b, err := engine.Open(context.Background(), name, "cpu", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
 }
 
 // smallText are the files of the oracle's text encoder, whose vocabulary is made of the
@@ -301,11 +289,7 @@ func (o *oracle) phase2(b backends.Backend, v string, c config) phase {
 		if err != nil {
 			o.t.Fatal(err)
 		}
-		bits := make([]uint8, (len(keep)+7)/8)
-		for i, k := range keep {
-			bits[i/8] |= k << (i % 8)
-		}
-		in = append(in, tensors.FromFlatDataAndDimensions(bits, len(bits)))
+		in = append(in, methodtest.PackBits(keep))
 	}
 	return phase{d.loss, func() *train.Weights {
 		w := train.NewWeights()
@@ -342,31 +326,7 @@ func (p phase) gradients(t *testing.T, b backends.Backend) (float64, map[string]
 	t.Helper()
 	w := p.weights()
 	defer w.Close()
-	exec, err := w.Graph(b, func(v train.Values, in []*graph.Node) []*graph.Node {
-		loss := p.loss(v, in)
-		var nodes []*graph.Node
-		for _, name := range w.Names() {
-			nodes = append(nodes, v(name))
-		}
-		return append([]*graph.Node{loss}, graph.Gradient(loss, nodes...)...)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer exec.Finalize()
-	var args []any
-	for _, one := range p.inputs {
-		args = append(args, one)
-	}
-	out, err := exec.Exec(args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	grads := map[string][]float32{}
-	for i, name := range w.Names() {
-		grads[name] = tensors.MustCopyFlatData[float32](out[i+1])
-	}
-	return float64(tensors.MustCopyFlatData[float32](out[0])[0]), grads
+	return methodtest.Gradients(t, b, w, p.loss, p.inputs)
 }
 
 // near compares values of a kind, within small.json's tolerance for it.
@@ -436,7 +396,7 @@ func (o *oracle) trains(b backends.Backend, name string, p phase, want expectati
 func TestOracle(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
-			o, b := newOracle(t), open(t, engine)
+			o, b := newOracle(t), methodtest.Backend(t, engine)
 			c := o.expected.Config
 			o.trains(b, "phase1", o.phase1("", c), o.expected.Phase1)
 			o.trains(b, "phase2", o.phase2(b, "", c), o.expected.Phase2)
@@ -495,7 +455,7 @@ func (o *oracle) scores(b backends.Backend) {
 
 // Every option that changes a formula.
 func TestVariants(t *testing.T) {
-	o, b := newOracle(t), open(t, plugin.EngineGo)
+	o, b := newOracle(t), methodtest.Backend(t, plugin.EngineGo)
 	for name, v := range o.expected.Variants {
 		t.Run(name, func(t *testing.T) {
 			c := o.expected.Config

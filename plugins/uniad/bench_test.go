@@ -60,7 +60,7 @@ func benchInfer(b *testing.B) methodtest.Steps {
 		md.weights[one.Name] = one.Draw(1, name)
 	}
 	m.adopt(md, s)
-	b.Cleanup(md.close)
+	b.Cleanup(func() { md.served.Close() })
 	methodtest.Predict(b, m, data) // warm-up
 	return func(n int) (ms []float64, err error) {
 		for range n {

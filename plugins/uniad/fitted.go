@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"reflect"
 
-	"github.com/gomlx/gomlx/backends"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
@@ -26,7 +25,7 @@ type model struct {
 
 	engine, device string
 	threads        int
-	running        *running // nil until the first prediction
+	served         *train.Served // nil until the first prediction
 }
 
 // shape is what state.json keeps of a model.
@@ -38,42 +37,19 @@ type shape struct {
 	Digest   string  `json:"weights"` // SHA-256 of weights.safetensors
 }
 
-// running is a model on its backend.
-type running struct {
-	backend   backends.Backend
-	weights   *train.Weights
-	predictor *train.Predictor
-}
-
 // predictBatch is how many images are predicted at once.
 const predictBatch = 8
 
-func (m *model) run(ctx context.Context) (*running, error) {
-	if m.running != nil {
-		return m.running, nil
+// serve makes the model ready to predict.
+func (m *model) serve(ctx context.Context) (err error) {
+	if m.served != nil {
+		return nil
 	}
-	r := &running{weights: train.NewWeights()}
-	var err error
-	if r.backend, err = engine.Open(ctx, m.engine, m.device, m.threads); err != nil {
-		return nil, err
+	backend, err := engine.Open(ctx, m.engine, m.device, m.threads)
+	if err == nil {
+		m.served, err = train.Serve(backend, m.weights, m.arch.Weights(), m.arch.anomalyMap, m.arch.Input(predictBatch))
 	}
-	for _, w := range m.arch.Weights() {
-		r.weights.Add(w.Name, m.weights[w.Name], w.Shape...)
-	}
-	if r.predictor, err = train.NewPredictor(r.backend, r.weights, m.arch.anomalyMap, m.arch.Input(predictBatch)); err != nil {
-		return nil, err
-	}
-	m.running = r
-	return r, nil
-}
-
-func (m *model) close() {
-	if r := m.running; r != nil {
-		r.predictor.Close()
-		r.weights.Close()
-		r.backend.Finalize()
-		m.running = nil
-	}
+	return err
 }
 
 func (m *model) predict(ctx context.Context, test plugin.Samples, emit func(int, plugin.Prediction) error) error {
@@ -81,11 +57,10 @@ func (m *model) predict(ctx context.Context, test plugin.Samples, emit func(int,
 		return fault.New(fault.Method, "uniad: test features are [%d %d %d], the model was fitted to [%d %d %d]",
 			h, w, c, m.Height, m.Width, m.Channels)
 	}
-	r, err := m.run(ctx)
-	if err != nil {
+	if err := m.serve(ctx); err != nil {
 		return err
 	}
-	err = r.predictor.Run(ctx, m.threads, test.Len(), func(i int, rows [][]float32) error {
+	err := m.served.Run(ctx, m.threads, test.Len(), func(i int, rows [][]float32) error {
 		m.sampler.Read(rows[0], test, i)
 		return nil
 	}, func(i int, rows [][]float32) error {

@@ -1,16 +1,14 @@
 package uniad
 
 import (
-	"context"
 	"math"
 	"testing"
 
-	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/ltadbench/ltadbench/framework/stream"
-	"github.com/ltadbench/ltadbench/plugins/internal/engine"
+	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
 	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
@@ -20,16 +18,6 @@ var tiny = arch{reconstruct.Arch{
 	Channels: 5, Height: 4, Width: 3, Hidden: 6, Heads: 3, Encoders: 1, Decoders: 2, FFN: 7,
 	Window: [2]int{3, 1}, Masked: []string{reconstruct.InEncoder, reconstruct.InDecoder1, reconstruct.InDecoder2}, Dropout: 0.25, Jitter: 2,
 }}
-
-func open(t testing.TB, name string) backends.Backend {
-	t.Helper()
-	b, err := engine.Open(context.Background(), name, "cpu", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
-}
 
 // random gives the weights values that are away from zero and one, so that each of
 // them matters, and inputs for a batch of n.
@@ -69,52 +57,16 @@ func weightsOf(a arch, values map[string][]float32) *train.Weights {
 	return w
 }
 
-// gradients gives the loss and its gradient by each weight.
-func gradients(t testing.TB, b backends.Backend, a arch, values map[string][]float32, inputs []*tensors.Tensor) (float64, map[string][]float32) {
-	t.Helper()
-	w := weightsOf(a, values)
-	defer w.Close()
-	exec, err := w.Graph(b, func(v train.Values, in []*graph.Node) []*graph.Node {
-		loss := a.loss(v, in)
-		var nodes []*graph.Node
-		for _, name := range w.Names() {
-			nodes = append(nodes, v(name))
-		}
-		return append([]*graph.Node{loss}, graph.Gradient(loss, nodes...)...)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer exec.Finalize()
-	out, err := exec.Exec(args(inputs)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	grads := map[string][]float32{}
-	for i, name := range w.Names() {
-		grads[name] = tensors.MustCopyFlatData[float32](out[i+1])
-	}
-	return float64(tensors.MustCopyFlatData[float32](out[0])[0]), grads
-}
-
-func args(inputs []*tensors.Tensor) []any {
-	var out []any
-	for _, t := range inputs {
-		out = append(out, t)
-	}
-	return out
-}
-
 // The gradient by each weight, along a random direction, is the slope of the loss.
 // GELU has no kinks, over which finite differences are wrong; the oracle has ReLU.
 func TestGradients(t *testing.T) {
 	a := tiny
 	a.GELU = true
-	b := open(t, "go")
+	b := methodtest.Backend(t, "go")
 	values, inputs := random(a, 3)
-	_, grads := gradients(t, b, a, values, inputs)
 	w := weightsOf(a, values)
 	defer w.Close()
+	_, grads := methodtest.Gradients(t, b, w, a.loss, inputs)
 	exec, err := w.Graph(b, func(v train.Values, in []*graph.Node) []*graph.Node { return []*graph.Node{a.loss(v, in)} })
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +93,7 @@ func TestGradients(t *testing.T) {
 			if err := w.Set(one.Name, moved); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.Exec(args(inputs)...)
+			out, err := exec.Exec(methodtest.Args(inputs)...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/ltadbench/ltadbench/framework/tensors/safetensors"
+	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
 	"github.com/ltadbench/ltadbench/plugins/internal/reconstruct"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
@@ -51,21 +52,12 @@ func (a arch) siteNames() []string {
 	return out
 }
 
-// pack packs a mask of bytes as stream.Bernoulli does.
-func pack(mask []uint8) *tensors.Tensor {
-	bits := make([]uint8, (len(mask)+7)/8)
-	for i, m := range mask {
-		bits[i/8] |= m << (i % 8)
-	}
-	return tensors.FromFlatDataAndDimensions(bits, len(bits))
-}
-
 // predictions runs anomalyMap.
 func predictions(t *testing.T, engine string, a arch, values map[string][]float32, x *tensors.Tensor) []float32 {
 	t.Helper()
 	w := weightsOf(a, values)
 	defer w.Close()
-	exec, err := w.Graph(open(t, engine), a.anomalyMap)
+	exec, err := w.Graph(methodtest.Backend(t, engine), a.anomalyMap)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +72,7 @@ func predictions(t *testing.T, engine string, a arch, values map[string][]float3
 // trajectory does the oracle's steps and gives their losses.
 func trajectory(t *testing.T, engine string, c config, w *train.Weights, inputs func(step int) []*tensors.Tensor) []float32 {
 	t.Helper()
-	s, err := train.NewStepper(open(t, engine), w, c.arch().loss, train.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: c.WeightDecay, Clip: c.Clip})
+	s, err := train.NewStepper(methodtest.Backend(t, engine), w, c.arch().loss, train.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: c.WeightDecay, Clip: c.Clip})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +131,7 @@ func TestSmallOracle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out = append(out, pack(keep[step*train.Size(site):][:train.Size(site)]))
+			out = append(out, methodtest.PackBits(keep[step*train.Size(site):][:train.Size(site)]))
 		}
 		return out
 	}
@@ -147,7 +139,9 @@ func TestSmallOracle(t *testing.T) {
 	for _, engine := range []string{"go", "ort"} {
 		t.Run(engine, func(t *testing.T) {
 			near.check(t, "map", predictions(t, engine, a, values, features()), get("map", c.Batch, c.Height, c.Width))
-			loss, grads := gradients(t, open(t, engine), a, values, inputs(0))
+			first := weightsOf(a, values)
+			defer first.Close()
+			loss, grads := methodtest.Gradients(t, methodtest.Backend(t, engine), first, a.loss, inputs(0))
 			near.check(t, "loss", []float32{float32(loss)}, get("loss", steps)[:1])
 			norm := 0.0
 			for _, one := range a.Weights() {
@@ -279,7 +273,7 @@ func (f fullInputs) step(step int) []*tensors.Tensor {
 				keep[j] = 1
 			}
 		}
-		out = append(out, pack(keep))
+		out = append(out, methodtest.PackBits(keep))
 	}
 	return out
 }

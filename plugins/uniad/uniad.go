@@ -121,7 +121,7 @@ func (m *Method) Fit(ctx context.Context, s plugin.Session, images plugin.Sample
 // adopt makes md the model, in place of the one before.
 func (m *Method) adopt(md *model, s plugin.Session) {
 	if m.model != nil {
-		m.model.close()
+		m.model.served.Close()
 	}
 	md.engine, md.device, md.threads = s.Engine, s.Device, max(1, s.Threads)
 	m.model = md

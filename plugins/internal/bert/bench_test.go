@@ -9,6 +9,7 @@ import (
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/stream"
+	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
 
@@ -51,7 +52,7 @@ func BenchmarkBase(b *testing.B) {
 		norm(layer(i) + ffnNorm)
 	}
 	linear(projection, e.Dim, hidden)
-	ort := openBackend(b, "ort")
+	ort := methodtest.Backend(b, "ort")
 	for _, n := range []int{1, 8, 15} {
 		words := tensors.FromFlatDataAndDimensions(make([]float32, n*tokens*hidden), n, tokens, hidden)
 		words.MustMutableFlatData(func(flat any) { s.Norms(flat.([]float32)) })

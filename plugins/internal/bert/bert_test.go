@@ -16,6 +16,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/plugin"
 	"github.com/ltadbench/ltadbench/framework/tensors/safetensors"
+	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
 )
 
 // standIn opens the text side of the texture bank.
@@ -104,7 +105,7 @@ func TestStandInKnowsClassNames(t *testing.T) {
 func TestWeightsAreWhatEncodeReads(t *testing.T) {
 	for _, e := range []*Encoder{standIn(t), open(t, readOracle(t).files("one."))} {
 		read := map[string]bool{}
-		g := graph.NewGraph(openBackend(t, "go"), "")
+		g := graph.NewGraph(methodtest.Backend(t, "go"), "")
 		known := map[string]*graph.Node{}
 		for _, w := range e.Weights() {
 			if size := len(w.Values); size == 0 || size != product(w.Shape) || strings.Contains(w.Name, "word_embeddings") || strings.Contains(w.Name, "pooler") {

@@ -1,19 +1,16 @@
 package bert
 
 import (
-	"context"
 	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
 
 	"github.com/ltadbench/ltadbench/framework/plugin"
-	"github.com/ltadbench/ltadbench/plugins/internal/engine"
 	"github.com/ltadbench/ltadbench/plugins/internal/methodtest"
 	"github.com/ltadbench/ltadbench/plugins/internal/train"
 )
@@ -63,16 +60,6 @@ func open(t testing.TB, f plugin.TextEncoder) *Encoder {
 	return e
 }
 
-func openBackend(t testing.TB, name string) backends.Backend {
-	t.Helper()
-	b, err := engine.Open(context.Background(), name, "cpu", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Finalize)
-	return b
-}
-
 // run gives features of words, and the gradient of their product with a direction.
 func run(t testing.TB, name string, e *Encoder, words, direction *tensors.Tensor) (features, gradient []float32) {
 	t.Helper()
@@ -81,7 +68,7 @@ func run(t testing.TB, name string, e *Encoder, words, direction *tensors.Tensor
 	for _, one := range e.Weights() {
 		w.AddFrozen(one.Name, one.Values, one.Shape...)
 	}
-	exec, err := w.Graph(openBackend(t, name), func(v train.Values, in []*graph.Node) []*graph.Node {
+	exec, err := w.Graph(methodtest.Backend(t, name), func(v train.Values, in []*graph.Node) []*graph.Node {
 		y := e.Encode(v, in[0])
 		sum := graph.ReduceAllSum(graph.Mul(y, in[1]))
 		return []*graph.Node{y, graph.Gradient(sum, in[0])[0]}

@@ -24,11 +24,11 @@ type Predictor struct {
 // NewPredictor makes a predictor of f, whose inputs have the shapes, and whose
 // outputs the batch as their first axis, as the inputs have.
 func NewPredictor(b backends.Backend, w *Weights, f func(v Values, in []*graph.Node) []*graph.Node, inputs ...shapes.Shape) (*Predictor, error) {
-	p := &Predictor{batch: inputs[0].Dimensions[0]}
-	var err error
-	if p.exec, err = w.Graph(b, f); err != nil {
+	exec, err := w.Graph(b, f)
+	if err != nil {
 		return nil, err
 	}
+	p := &Predictor{batch: inputs[0].Dimensions[0], exec: exec}
 	for _, s := range inputs {
 		t := tensors.FromShape(s)
 		if err := t.MaterializeOnDevice(b, true, 0); err != nil {
