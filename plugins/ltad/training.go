@@ -43,7 +43,7 @@ type training struct {
 	step1, step2 float64
 }
 
-func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin.Samples) (t *training, err error) {
+func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin.Samples) (_ *training, err error) {
 	o := m.opts
 	h, w, c := images.FeatureShape()
 	lv, err := levels(s, c)
@@ -52,7 +52,7 @@ func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin
 	}
 	a := o.Arch(h, w, c, s.Log)
 	sampler := reconstruct.NewSampler(h, w, c, a)
-	t = &training{
+	t := &training{
 		opts: o, session: s, images: images, every: m.every,
 		shape:  shape{Options: o, Height: h, Width: w, Channels: c, Levels: lv, Classes: len(s.Classes)},
 		source: source{images: images, sampler: sampler, seed: s.Seed, threads: max(1, s.Threads)},
