@@ -214,7 +214,13 @@ func (t *training) measure(ctx context.Context) error {
 		t.session.Report(0, total, text)
 	}
 	report := func(r *train.Run, before, step float64, phase string) {
-		r.Report = func(done, _ float64, message string) { t.session.Report(before+done*step, total, phase+message) }
+		r.Report = func(done, _ float64, message string) {
+			done = before + done*step
+			if done < total/50 {
+				message += ", about " + about(total) + " in all" // long enough to be read
+			}
+			t.session.Report(done, total, phase+message)
+		}
 	}
 	before := 0.0
 	if t.run1 != nil {
