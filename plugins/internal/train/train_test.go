@@ -6,11 +6,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/gomlx/backends/simplego"
 	"github.com/gomlx/gomlx/pkg/core/dtypes"
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/shapes"
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/ltadbench/ltadbench/framework/plugin"
+	"github.com/ltadbench/ltadbench/plugins/internal/engine"
 )
 
 // line is the task of finding the slope and offset of a line.
@@ -39,9 +41,9 @@ func squares(w Values, in []*graph.Node) *graph.Node {
 	return graph.ReduceAllMean(graph.Square(graph.Sub(y, in[1])))
 }
 
-func run(t *testing.T, epochs int, stop EarlyStop) (*Run, *line) {
+func run(t *testing.T, name string, epochs int, stop EarlyStop) (*Run, *line) {
 	t.Helper()
-	b, err := simplego.New("ops_sequential")
+	b, err := engine.Open(context.Background(), name, "cpu", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func run(t *testing.T, epochs int, stop EarlyStop) (*Run, *line) {
 }
 
 func TestRun(t *testing.T) {
-	r, l := run(t, 300, EarlyStop{})
+	r, l := run(t, plugin.EngineGo, 300, EarlyStop{})
 	if err := r.Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -82,35 +84,37 @@ func TestRun(t *testing.T) {
 
 // Measuring leaves no trace.
 func TestMeasure(t *testing.T) {
-	var ends [2][]float32
-	for i := range ends {
-		r, _ := run(t, 20, EarlyStop{})
-		if i == 1 {
-			d, err := r.Measure(context.Background())
-			if err != nil || d <= 0 {
-				t.Fatalf("a step takes %v, %v", d, err)
+	for _, name := range []string{plugin.EngineGo, plugin.EngineORT} {
+		var ends [2][]float32
+		for i := range ends {
+			r, _ := run(t, name, 20, EarlyStop{})
+			if i == 1 {
+				d, err := r.Measure(context.Background())
+				if err != nil || d <= 0 {
+					t.Fatalf("a step takes %v, %v", d, err)
+				}
 			}
+			if n := r.Steps(); n != 60 {
+				t.Errorf("%d steps", n)
+			}
+			if err := r.Do(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			trained, err := r.Weights.Trained()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends[i] = slices.Concat(trained["slope"], trained["offset"])
 		}
-		if n := r.Steps(); n != 60 {
-			t.Errorf("%d steps", n)
+		if !slices.Equal(ends[0], ends[1]) {
+			t.Errorf("%s: without measuring it ends with %v, with it %v", name, ends[0], ends[1])
 		}
-		if err := r.Do(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		trained, err := r.Weights.Trained()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ends[i] = slices.Concat(trained["slope"], trained["offset"])
-	}
-	if !slices.Equal(ends[0], ends[1]) {
-		t.Errorf("without measuring it ends with %v, with it %v", ends[0], ends[1])
 	}
 }
 
 // The loss reaches its floor long before the last epoch.
 func TestEarlyStop(t *testing.T) {
-	r, l := run(t, 100000, EarlyStop{Patience: 20, MinDelta: 0.01})
+	r, l := run(t, plugin.EngineGo, 100000, EarlyStop{Patience: 20, MinDelta: 0.01})
 	r.Schedule.Every = 1 << 30
 	if err := r.Do(context.Background()); err != nil {
 		t.Fatal(err)
