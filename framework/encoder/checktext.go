@@ -37,11 +37,11 @@ func (p *Pack) CheckText(cacheDir string) (*TextReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	weights, vocabulary, err := p.TextFiles(cacheDir)
+	files, err := p.TextFiles(cacheDir)
 	if err != nil {
 		return nil, err
 	}
-	f, err := safetensors.Open(weights)
+	f, err := safetensors.Open(files.Weights)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +51,12 @@ func (p *Pack) CheckText(cacheDir string) (*TextReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Tokens, err = countTokens(vocabulary); err != nil {
+	if r.Tokens, err = countTokens(files.Vocabulary); err != nil {
 		return nil, err
 	}
 	if r.Tokens > rows {
-		return nil, fault.New(fault.Data, "%d tokens, but the weights in %s have embeddings of %d", r.Tokens, weights, rows).
-			At(fault.Pos{File: vocabulary}).WithHint("vocabulary and weights must be of the same model")
+		return nil, fault.New(fault.Data, "%d tokens, but the weights in %s have embeddings of %d", r.Tokens, files.Weights, rows).
+			At(fault.Pos{File: files.Vocabulary}).WithHint("vocabulary and weights must be of the same model")
 	}
 	return r, nil
 }

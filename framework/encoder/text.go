@@ -77,32 +77,32 @@ func (p *Pack) TextDigest() (ad.Digest, error) {
 	return ad.Digest("sha256:" + hex.EncodeToString(h.Sum(nil))), nil
 }
 
-// TextFiles gives the absolute paths of the text side's files. Those of the
+// TextFiles gives the text side with the absolute paths of its files. Those of the
 // stand-in are below cacheDir, in text/; they are written if they are not there as
 // they should be. A pack without a text side is an error of kind Config.
-func (p *Pack) TextFiles(cacheDir string) (weights, vocabulary string, err error) {
+func (p *Pack) TextFiles(cacheDir string) (Text, error) {
 	if p.Text == nil {
-		return "", "", fault.New(fault.Config, "encoder %q has no text side", p.Name).
+		return Text{}, fault.New(fault.Config, "encoder %q has no text side", p.Name).
 			WithHint("use one that has: ltadbench encoder list shows them")
 	}
-	weights, vocabulary = p.Text.Weights, p.Text.Vocabulary
-	if p.Text.StandIn() {
+	t := *p.Text
+	if t.StandIn() {
 		digest, err := p.TextDigest()
 		if err != nil {
-			return "", "", err
+			return t, err
 		}
 		dir := filepath.Join(cacheDir, "text", string(digest[len("sha256:"):][:32]))
-		if weights, vocabulary, err = writeStandIn(dir); err != nil {
-			return "", "", err
+		if t.Weights, t.Vocabulary, err = writeStandIn(dir); err != nil {
+			return t, err
 		}
 	}
-	if weights, err = filepath.Abs(weights); err == nil {
-		vocabulary, err = filepath.Abs(vocabulary)
+	for _, path := range []*string{&t.Weights, &t.Vocabulary} {
+		var err error
+		if *path, err = filepath.Abs(*path); err != nil {
+			return t, fault.New(fault.System, "encoder %q: %w", p.Name, err)
+		}
 	}
-	if err != nil {
-		return "", "", fault.New(fault.System, "encoder %q: %w", p.Name, err)
-	}
-	return weights, vocabulary, nil
+	return t, nil
 }
 
 // text reads the key text of an encoder.yaml. The files are relative.

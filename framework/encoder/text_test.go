@@ -162,7 +162,7 @@ func TestTextDigestFollowsWhatMatters(t *testing.T) {
 	}
 	if p, err := LoadPack(dir); err != nil {
 		t.Fatal(err)
-	} else if _, _, err := p.TextFiles(""); fault.KindOf(err) != fault.Config {
+	} else if _, err := p.TextFiles(""); fault.KindOf(err) != fault.Config {
 		t.Errorf("files of no text side: %v", err)
 	}
 	rewrite(File, yaml)
@@ -181,9 +181,9 @@ func TestTextFilesAreAbsolute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights, vocabulary, err := p.TextFiles("unused")
-	if err != nil || weights != filepath.Join(dir, "text.safetensors") || vocabulary != filepath.Join(dir, "vocab.txt") {
-		t.Errorf("%s, %s, %v", weights, vocabulary, err)
+	files, err := p.TextFiles("unused")
+	if err != nil || files.Weights != filepath.Join(dir, "text.safetensors") || files.Vocabulary != filepath.Join(dir, "vocab.txt") {
+		t.Errorf("%s, %s, %v", files.Weights, files.Vocabulary, err)
 	}
 }
 
@@ -264,11 +264,11 @@ func TestStandIn(t *testing.T) {
 	if *r != (TextReport{true, digest, 64, 2, 158, 48, 128}) {
 		t.Errorf("%+v", r)
 	}
-	weights, vocabulary, err := p.TextFiles(cache)
-	if err != nil || !strings.HasPrefix(weights, filepath.Join(cache, "text", digest[len("sha256:"):][:32])) {
-		t.Fatal(weights, err)
+	files, err := p.TextFiles(cache)
+	if err != nil || !strings.HasPrefix(files.Weights, filepath.Join(cache, "text", digest[len("sha256:"):][:32])) {
+		t.Fatal(files.Weights, err)
 	}
-	for _, path := range []string{weights, vocabulary} {
+	for _, path := range []string{files.Weights, files.Vocabulary} {
 		want, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -278,31 +278,31 @@ func TestStandIn(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := p.TextFiles(cache); err != nil {
+		if _, err := p.TextFiles(cache); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: damage is not mended, %v", filepath.Base(path), err)
 		}
 	}
-	before, err := os.Stat(weights)
+	before, err := os.Stat(files.Weights)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.TextFiles(cache); err != nil {
+	if _, err := p.TextFiles(cache); err != nil {
 		t.Fatal(err)
 	}
-	if after, err := os.Stat(weights); err != nil || !os.SameFile(before, after) {
+	if after, err := os.Stat(files.Weights); err != nil || !os.SameFile(before, after) {
 		t.Errorf("what is right is written again, %v", err)
 	}
 	file := filepath.Join(cache, "file")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.TextFiles(file); fault.KindOf(err) != fault.System {
+	if _, err := p.TextFiles(file); fault.KindOf(err) != fault.System {
 		t.Errorf("no directory: %v", err)
 	}
 	if s := fmt.Sprintf("%q", standInVocabulary()); strings.Count(s, `\n`) != 158 || strings.ToLower(s[50:]) != s[50:] {
-		t.Errorf("vocabulary %s", s)
+		t.Errorf("files.Vocabulary %s", s)
 	}
 }

@@ -28,7 +28,7 @@
 //
 // A plugin never learns a label: samples get ids here that carry nothing but their
 // position, class names are withheld unless the method declares that it uses them,
-// for all or some values of its options, and inputs that it does not need are withheld too. The caller chooses the order
-// of samples and of rows in files, and the files' names, and must choose them so
-// that they say nothing either.
+// for all or some values of its options, and inputs that it does not need are
+// withheld too. The caller chooses the order of samples and of rows in files, and the
+// files' names, and must choose them so that they say nothing either.
 package host

@@ -237,15 +237,9 @@ func (s *suite) text() (*plugin.TextEncoder, error) {
 	if !ok || pack.Text == nil {
 		return nil, fault.New(fault.Internal, "conformance suite: encoder %q has no text side for methods that need text", name)
 	}
-	weights, vocabulary, err := pack.TextFiles(s.dir)
-	if err != nil {
-		return nil, err
-	}
-	t := pack.Text
-	return &plugin.TextEncoder{
-		Weights: weights, Vocabulary: vocabulary, Prefix: t.Prefix, Projection: t.Projection,
-		Heads: t.Heads, Eps: t.Eps, Activation: t.Activation, Lowercase: t.Lowercase,
-	}, nil
+	files, err := pack.TextFiles(s.dir)
+	text := plugin.TextEncoder(files)
+	return &text, err
 }
 
 // fit starts a process and fits it on d.

@@ -2,12 +2,29 @@ package runner
 
 import (
 	"slices"
+	"sync"
 
+	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/encoder"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/plugin"
 )
+
+// pack is an encoder pack, whose networks and texts are large: their digests are
+// taken once.
+type pack struct {
+	*encoder.Pack
+	digest, textDigest func() (ad.Digest, error)
+}
+
+func (p *Plan) findPack(e config.Encoder) (*pack, error) {
+	found, err := FindPack(e, p.PackPath, p.Bench)
+	if err != nil {
+		return nil, err
+	}
+	return &pack{found, sync.OnceValues(found.Digest), sync.OnceValues(found.TextDigest)}, nil
+}
 
 // checkInputs says what a method needs and the cell's encoder does not have.
 func (p *Plan) checkInputs(c config.Cell, info plugin.Info, pack *encoder.Pack) error {
@@ -43,13 +60,7 @@ func (a *attempt) text() (*plugin.TextEncoder, error) {
 	if !slices.Contains(a.method.info.Needs, plugin.Text) {
 		return nil, nil
 	}
-	weights, vocabulary, err := a.encoder.TextFiles(a.CacheDir)
-	if err != nil {
-		return nil, err
-	}
-	t := a.encoder.Text
-	return &plugin.TextEncoder{
-		Weights: weights, Vocabulary: vocabulary, Prefix: t.Prefix, Projection: t.Projection,
-		Heads: t.Heads, Eps: t.Eps, Activation: t.Activation, Lowercase: t.Lowercase,
-	}, nil
+	files, err := a.encoder.TextFiles(a.CacheDir)
+	text := plugin.TextEncoder(files)
+	return &text, err
 }

@@ -113,7 +113,7 @@ func NewPlan(ctx context.Context, s Setup) (*Plan, error) {
 	}
 	opened := map[ad.DatasetName]*dataset{}
 	drawn := map[string]*splits.Manifest{}
-	packs := map[string]*encoder.Pack{}
+	packs := map[string]*pack{}
 	methods := map[string]*method{} // by their entries: presets of one share it
 	var wrong []error
 	for _, c := range s.Cells {
@@ -127,7 +127,7 @@ func NewPlan(ctx context.Context, s Setup) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		pack, err := get(packs, c.Encoder.Name, func() (*encoder.Pack, error) { return FindPack(c.Encoder, s.PackPath, s.Bench) })
+		pack, err := get(packs, c.Encoder.Name, func() (*pack, error) { return p.findPack(c.Encoder) })
 		if err != nil {
 			return nil, err
 		}
@@ -406,9 +406,9 @@ func Describe(ctx context.Context, spec host.Spec) (plugin.Info, error) {
 }
 
 // cell works out what a cell depends on, and looks for its record.
-func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *encoder.Pack, m *method) (*Planned, error) {
+func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *pack, m *method) (*Planned, error) {
 	out := &Planned{
-		Cell: CellOf(c), State: Pending, config: c, dataset: d, split: split, encoder: pack, method: m,
+		Cell: CellOf(c), State: Pending, config: c, dataset: d, split: split, encoder: pack.Pack, method: m,
 	}
 	preset, err := p.preset(c.Method, m)
 	if err != nil {
@@ -430,16 +430,16 @@ func (p *Plan) cell(c config.Cell, d *dataset, split *splits.Manifest, pack *enc
 	if err != nil {
 		return nil, p.locate(err, c)
 	}
-	if err := p.checkInputs(c, m.info, pack); err != nil {
+	if err := p.checkInputs(c, m.info, pack.Pack); err != nil {
 		return nil, err
 	}
-	encoded, err := pack.Digest()
+	encoded, err := pack.digest()
 	if err != nil {
 		return nil, at(err, p.Bench.Pos(c.Encoder.Pointer))
 	}
 	var text ad.Digest
 	if slices.Contains(m.info.Needs, plugin.Text) {
-		if text, err = pack.TextDigest(); err != nil {
+		if text, err = pack.textDigest(); err != nil {
 			return nil, at(err, p.Bench.Pos(c.Encoder.Pointer))
 		}
 	}

@@ -92,7 +92,7 @@ func (d detector) inputs(n int) []shapes.Shape {
 		v.Names = 0
 		out = append(append(out, v.inputs(n)[1:]...), shapes.Make(dtypes.Float32, n))
 	}
-	return append(out, d.noise(n)...)
+	return append(out, d.noisy().Noise(n)...)
 }
 
 func (d detector) classifierShape(n int) shapes.Shape {
@@ -102,9 +102,7 @@ func (d detector) classifierShape(n int) shapes.Shape {
 	return shapes.Make(dtypes.Float32, n, d.Text)
 }
 
-// noise are the shapes of the noise: without a transformer there is no dropout.
-func (d detector) noise(n int) []shapes.Shape { return d.noisy().Noise(n) }
-
+// noisy is what the noise is for: without a transformer there is no dropout.
 func (d detector) noisy() reconstruct.Arch {
 	a := d.Transformer
 	if !d.Rec {

@@ -21,16 +21,6 @@ type source struct {
 	threads int
 }
 
-// tasks collects the pieces of work that fill a step's inputs.
-type tasks []func()
-
-func (t tasks) run(ctx context.Context, threads int) error {
-	return work.Each(ctx, threads, len(t), func(_ context.Context, i int) error {
-		t[i]()
-		return nil
-	})
-}
-
 // row is image i's part of an input for a batch of n images.
 func row(input any, i, n int) []float32 {
 	flat := input.([]float32)
@@ -49,13 +39,13 @@ func (in *inputs) next() any {
 
 // latent fills the inputs of the VAE: z, and normals of a stream of this phase and
 // step.
-func (s source) latent(v vae, phase string, step train.Step, in *inputs) tasks {
+func (s source) latent(v vae, phase string, step train.Step, in *inputs) []func() {
 	z := in.next()
 	var eps any
 	if v.Variational {
 		eps = in.next()
 	}
-	var out tasks
+	var out []func()
 	for i, image := range step.Images {
 		out = append(out, func() {
 			s.images.Embedding(image, row(z, i, len(step.Images)))
@@ -81,8 +71,8 @@ func (s source) perClass(table [][]float32, step train.Step, input any) {
 	}
 }
 
-func (s source) features(step train.Step, input any) tasks {
-	var out tasks
+func (s source) features(step train.Step, input any) []func() {
+	var out []func()
 	for i, image := range step.Images {
 		out = append(out, func() { s.sampler.Read(row(input, i, len(step.Images)), s.images, image) })
 	}
@@ -105,7 +95,7 @@ func (f *feed1) Fill(ctx context.Context, step train.Step, all []any) error {
 	if f.Text > 0 {
 		f.perClass(f.condition, step, in.next())
 	}
-	return todo.run(ctx, f.threads)
+	return work.Do(ctx, f.threads, todo)
 }
 
 // feed2 gives phase 2 its inputs, see detector.inputs.
@@ -140,7 +130,7 @@ func (f *feed2) Fill(ctx context.Context, step train.Step, all []any) error {
 		}
 	}
 	todo = append(f.draws.Tasks(step.Number, len(step.Images), in), todo...) // the longest first
-	return todo.run(ctx, f.threads)
+	return work.Do(ctx, f.threads, todo)
 }
 
 // realProbability is that of real features, of each class (section 5.2).

@@ -77,13 +77,14 @@ func (m *model) serve(ctx context.Context) (err error) {
 	return err
 }
 
-// scores calls got with S_rec and S_sem of the patches of every image, in order; nil
-// where there is no such module.
-func (m *model) scores(ctx context.Context, images plugin.Samples, got func(i int, rec, sem []float32) error) error {
+// scores calls got with S_rec and S_sem of the patches of every image, in order, nil
+// where there is no such module, and gives their ranges.
+func (m *model) scores(ctx context.Context, images plugin.Samples, got func(i int, rec, sem []float32) error) (ranges, error) {
 	if err := m.serve(ctx); err != nil {
-		return err
+		return ranges{}, err
 	}
-	return m.served.Run(ctx, m.threads, images.Len(), func(i int, rows [][]float32) error {
+	var allRec, allSem []float32
+	err := m.served.Run(ctx, m.threads, images.Len(), func(i int, rows [][]float32) error {
 		m.sampler.Read(rows[0], images, i)
 		if m.det.Sem {
 			copy(rows[1], m.weights[classifierWeight][images.Classes[i]*m.Text:])
@@ -97,29 +98,27 @@ func (m *model) scores(ctx context.Context, images plugin.Samples, got func(i in
 		if m.det.Sem {
 			sem = rows[0]
 		}
+		allRec, allSem = append(allRec, rec...), append(allSem, sem...)
 		return got(i, rec, sem)
 	})
+	return ranges{rec: spread(allRec), sem: spread(allSem)}, err
 }
 
 // settle fixes lambda, and logs the ranges of both scores on training images, which
 // are normal.
-func (m *model) settle(ctx context.Context, images plugin.Samples, log hclog.Logger) error {
-	var all, allSem []float32
-	err := m.scores(ctx, images, func(_ int, rec, sem []float32) error {
-		all, allSem = append(all, rec...), append(allSem, sem...)
-		return nil
-	})
+func (m *model) settle(ctx context.Context, images plugin.Samples) error {
+	r, err := m.scores(ctx, images, func(int, []float32, []float32) error { return nil })
 	if err != nil {
 		return fmt.Errorf("ltad: scores of the training images: %w", err)
 	}
-	r := ranges{rec: spread(all), sem: spread(allSem)}
+	size := float64(r.rec.high - r.rec.low)
 	m.Lambda = m.Options.Lambda
 	if m.Lambda == 0 && m.det.Rec && m.det.Sem {
-		m.Lambda = float64(r.rec.high - r.rec.low)
+		m.Lambda = size
 	}
-	r.log(log, "scores of normal training patches", m)
-	if size := float64(r.rec.high - r.rec.low); m.det.Rec && m.det.Sem && (m.Lambda > 20*size || m.Lambda < size/20) {
-		log.Warn("the two scores have very different ranges: one of them hardly counts; see option lambda (0 fits it)", "lambda", m.Lambda, "range of S_rec", size)
+	r.log("scores of normal training patches", m)
+	if m.det.Rec && m.det.Sem && (m.Lambda > 20*size || m.Lambda < size/20) {
+		m.log.Warn("the two scores have very different ranges: one of them hardly counts; see option lambda (0 fits it)", "lambda", m.Lambda, "range of S_rec", size)
 	}
 	return nil
 }
@@ -133,9 +132,7 @@ func (m *model) predict(ctx context.Context, test plugin.Samples, emit func(int,
 	if c := slices.Max(test.Classes); c >= m.Classes {
 		return fault.New(fault.Method, "ltad: a test image has the class %d, the model was fitted to %d classes", c, m.Classes)
 	}
-	var all, allSem []float32
-	err := m.scores(ctx, test, func(i int, rec, sem []float32) error {
-		all, allSem = append(all, rec...), append(allSem, sem...)
+	r, err := m.scores(ctx, test, func(i int, rec, sem []float32) error {
 		p := plugin.Prediction{Map: rec, H: m.det.Transformer.Height, W: m.det.Transformer.Width}
 		switch {
 		case rec == nil:
@@ -148,7 +145,7 @@ func (m *model) predict(ctx context.Context, test plugin.Samples, emit func(int,
 	if err != nil {
 		return fmt.Errorf("ltad: prediction: %w", err)
 	}
-	ranges{rec: spread(all), sem: spread(allSem)}.log(m.log, "scores of test patches", m)
+	r.log("scores of test patches", m)
 	return nil
 }
 
@@ -182,7 +179,7 @@ func (i interval) String() string {
 	return fmt.Sprintf("%.4g .. %.4g .. %.4g .. %.4g .. %.4g", i.min, i.low, i.mid, i.high, i.max)
 }
 
-func (r ranges) log(log hclog.Logger, what string, m *model) {
+func (r ranges) log(what string, m *model) {
 	args := []any{"form", "least .. 1 % .. median .. 99 % .. largest"}
 	if m.det.Rec {
 		args = append(args, "S_rec", r.rec.String())
@@ -193,7 +190,7 @@ func (r ranges) log(log hclog.Logger, what string, m *model) {
 	if m.det.Rec && m.det.Sem {
 		args = append(args, "lambda", m.Lambda)
 	}
-	log.Info(what, args...)
+	m.log.Info(what, args...)
 }
 
 const weightsFile = "weights.safetensors"

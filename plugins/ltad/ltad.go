@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
@@ -73,7 +72,7 @@ func (m *Method) Fit(ctx context.Context, s plugin.Session, images plugin.Sample
 		return err
 	}
 	m.adopt(md, s)
-	return m.model.settle(ctx, images, s.Log)
+	return m.model.settle(ctx, images)
 }
 
 // adopt makes md the model, in place of the one before.
@@ -126,20 +125,4 @@ func about(seconds float64) string {
 		return fmt.Sprintf("%.0f min", math.Ceil(seconds/60))
 	}
 	return fmt.Sprintf("%.1f h", seconds/3600)
-}
-
-// levels are the channels of the encoder's levels. A host that does not say them has
-// one level.
-func levels(s plugin.Session, channels int) ([]int, error) {
-	if len(s.Levels) == 0 {
-		return []int{channels}, nil
-	}
-	sum := 0
-	for _, c := range s.Levels {
-		sum += c
-	}
-	if sum != channels {
-		return nil, fault.New(fault.Method, "ltad: levels of %v channels, but features of %d", s.Levels, channels)
-	}
-	return slices.Clone(s.Levels), nil
 }

@@ -52,7 +52,8 @@ func (l little) Describe() plugin.Info {
 }
 
 func (l little) Fit(ctx context.Context, s plugin.Session, train plugin.Samples) error {
-	s.Engine, s.Text = l.engine, &l.text
+	_, _, c := train.FeatureShape()
+	s.Engine, s.Text, s.Levels = l.engine, &l.text, []int{1, c - 1}
 	return l.Method.Fit(ctx, s, train)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/backends"
 	"github.com/gomlx/gomlx/pkg/core/graph"
 	"github.com/gomlx/gomlx/pkg/core/tensors"
+	mlctx "github.com/gomlx/gomlx/pkg/ml/context"
 
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/stream"
@@ -79,28 +80,22 @@ type speaker struct {
 	norm bool // features are scaled to length 1
 
 	weights *train.Weights
-	exec    func(words *tensors.Tensor) (*tensors.Tensor, error)
-	close   func()
+	exec    *mlctx.Exec
 }
 
 func newSpeaker(b backends.Backend, text *bert.Encoder, norm bool) (*speaker, error) {
 	s := &speaker{text: text, norm: norm, weights: train.NewWeights()}
 	addText(s.weights, text)
-	exec, err := s.weights.Graph(b, func(w train.Values, in []*graph.Node) []*graph.Node {
+	var err error
+	s.exec, err = s.weights.Graph(b, func(w train.Values, in []*graph.Node) []*graph.Node {
 		return []*graph.Node{text.Encode(textValues(w), in[0])}
 	})
-	if err != nil {
-		return nil, err
-	}
-	s.exec = func(words *tensors.Tensor) (*tensors.Tensor, error) {
-		out, err := exec.Exec(words)
-		if err != nil {
-			return nil, err
-		}
-		return out[0], nil
-	}
-	s.close = func() { exec.Finalize(); s.weights.Close() }
-	return s, nil
+	return s, err
+}
+
+func (s *speaker) close() {
+	s.exec.Finalize()
+	s.weights.Close()
 }
 
 // addText adds the text encoder's weights to w, as tensors that are not trained.
@@ -121,14 +116,14 @@ func (s *speaker) features(prompts [][]float32) ([][]float32, error) {
 			return nil, fault.New(fault.Config, "a prompt of %d tokens is longer than the %d that the text encoder reads", n, s.text.MaxTokens).
 				WithHint("use shorter prompts or names")
 		}
-		t, err := s.exec(tensors.FromFlatDataAndDimensions(words, 1, n, s.text.Hidden))
+		t, err := s.exec.Exec(tensors.FromFlatDataAndDimensions(words, 1, n, s.text.Hidden))
 		if err != nil {
 			return nil, err
 		}
-		if out[i], err = tensors.CopyFlatData[float32](t); err != nil {
+		if out[i], err = tensors.CopyFlatData[float32](t[0]); err != nil {
 			return nil, err
 		}
-		if err := t.FinalizeAll(); err != nil {
+		if err := t[0].FinalizeAll(); err != nil {
 			return nil, err
 		}
 		if s.norm {

@@ -46,15 +46,11 @@ type training struct {
 func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin.Samples) (_ *training, err error) {
 	o := m.opts
 	h, w, c := images.FeatureShape()
-	lv, err := levels(s, c)
-	if err != nil {
-		return nil, err
-	}
 	a := o.Arch(h, w, c, s.Log)
 	sampler := reconstruct.NewSampler(h, w, c, a)
 	t := &training{
 		opts: o, session: s, images: images, every: m.every,
-		shape:  shape{Options: o, Height: h, Width: w, Channels: c, Levels: lv, Classes: len(s.Classes)},
+		shape:  shape{Options: o, Height: h, Width: w, Channels: c, Levels: s.Levels, Classes: len(s.Classes)},
 		source: source{images: images, sampler: sampler, seed: s.Seed, threads: max(1, s.Threads)},
 	}
 	defer func() {
@@ -81,7 +77,7 @@ func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin
 		}
 	}
 	t.vae = vae{
-		Height: a.Height, Width: a.Width, Levels: lv, Embedding: images.EmbeddingLen(), Latent: cmp.Or(o.Latent, images.EmbeddingLen()),
+		Height: a.Height, Width: a.Width, Levels: s.Levels, Embedding: images.EmbeddingLen(), Latent: cmp.Or(o.Latent, images.EmbeddingLen()),
 		Classes: len(s.Classes), Variational: o.Augment == "vae", KL: o.KL, MeanLoss: o.VAELoss == "mean",
 		Start: o.DecoderStart, Wide: o.DecoderWidth, Blocks: o.DecoderBlocks, Norm: o.TextNorm, text: t.text,
 	}
@@ -91,7 +87,7 @@ func newTraining(ctx context.Context, m *Method, s plugin.Session, images plugin
 	if o.learnsNames() && o.phase1() {
 		t.vae.Names = o.NameLength
 	}
-	t.det = o.detector(a, lv, len(s.Classes), t.dim())
+	t.det = o.detector(a, s.Levels, len(s.Classes), t.dim())
 	if t.det.Synthetic {
 		t.det.VAE = t.vae
 		t.det.VAE.Names = 0

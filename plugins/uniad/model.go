@@ -55,8 +55,5 @@ func (f *feed) Fill(ctx context.Context, s train.Step, inputs []any) error {
 	for i, image := range s.Images {
 		tasks = append(tasks, func() { f.sampler.Read(features[i*size:][:size], f.images, image) })
 	}
-	return work.Each(ctx, f.threads, len(tasks), func(_ context.Context, i int) error {
-		tasks[i]()
-		return nil
-	})
+	return work.Do(ctx, f.threads, tasks)
 }

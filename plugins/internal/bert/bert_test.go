@@ -26,15 +26,11 @@ func standIn(t *testing.T) *Encoder {
 	if !ok {
 		t.Fatal("no texturebank")
 	}
-	weights, vocabulary, err := p.TextFiles(t.TempDir())
+	files, err := p.TextFiles(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := p.Text
-	return open(t, plugin.TextEncoder{
-		Weights: weights, Vocabulary: vocabulary, Prefix: x.Prefix, Projection: x.Projection,
-		Heads: x.Heads, Eps: x.Eps, Activation: x.Activation, Lowercase: x.Lowercase,
-	})
+	return open(t, plugin.TextEncoder(files))
 }
 
 // The stand-in has to tell texts apart, or methods that train through it would only

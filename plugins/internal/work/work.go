@@ -32,3 +32,11 @@ func Each(ctx context.Context, threads, n int, f func(ctx context.Context, i int
 	wg.Wait()
 	return context.Cause(inner)
 }
+
+// Do does tasks as Each does pieces of work.
+func Do(ctx context.Context, threads int, tasks []func()) error {
+	return Each(ctx, threads, len(tasks), func(_ context.Context, i int) error {
+		tasks[i]()
+		return nil
+	})
+}
