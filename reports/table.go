@@ -39,10 +39,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Entry is one cell of the benchmark and its record, nil if it has not run.
+// Entry is one cell of the benchmark and its record, nil if it has not run or if its
+// record cannot be used, which Problem then says.
 type Entry struct {
-	Cell   result.Cell
-	Record *result.Record
+	Cell    result.Cell
+	Record  *result.Record
+	Problem string
 }
 
 // Report is the comparison of methods.
@@ -222,6 +224,9 @@ func value(notes *[]string, entries []Entry, m ad.Metric, g ad.Group) Value {
 		switch {
 		case e.Record == nil:
 			v.State = cmp.Or(v.State, "missing")
+			if e.Problem != "" {
+				v.note(notes, fmt.Sprintf("%s: %s", e.Cell, firstLine(e.Problem)))
+			}
 		case e.Record.Status == result.Failed:
 			v.State = "failed"
 			v.note(notes, failure(e))

@@ -13,7 +13,6 @@ import (
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/fault"
-	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/framework/runner"
 	"github.com/ltadbench/ltadbench/reports"
 )
@@ -97,19 +96,6 @@ func (a *app) show(entries []reports.Entry, o reports.Options, v *view) error {
 		return reports.BuildAblation(entries, v.presets, o).Write(a.out, v.format, a.color)
 	}
 	return reports.Build(entries, o).Write(a.out, v.format, a.color)
-}
-
-// stored reads the records of entries of an index.
-func stored(s *result.Store, index []result.Entry) ([]reports.Entry, error) {
-	var out []reports.Entry
-	for _, e := range index {
-		r, err := s.Get(e.Key)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, reports.Entry{Cell: e.Cell, Record: r})
-	}
-	return out, nil
 }
 
 const onlyHelp = "only cells with this KEY=VALUE[,VALUE]; keys: dataset, split, encoder, method, seed (repeatable)"
@@ -253,55 +239,20 @@ the ablation tables of all runs with it, in which presets that never ran have no
 			if err != nil {
 				return err
 			}
-			store := a.store(b)
-			name, err := configName(b, store)
+			s, err := a.stored(b, only)
 			if err != nil {
 				return err
 			}
-			index, err := store.Index(name)
-			if err != nil {
+			if err := a.show(s.entries, o, &v); err != nil {
 				return err
 			}
-			chosen, err := selected(b, only, index)
-			if err != nil {
-				return err
-			}
-			entries, err := stored(store, chosen)
-			if err != nil {
-				return err
-			}
-			if len(entries) == 0 {
-				return fault.New(fault.Data, "%s: no results of %s", store.Dir(), b.File).
-					WithHint("run `ltadbench run` with this configuration first")
-			}
-			return a.show(entries, o, &v)
+			return s.problem()
 		},
 	}
 	v.flags(c)
 	v.ablateFlag(c)
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
 	return c
-}
-
-// selected gives the entries of the cells of the configuration that pass the filters,
-// in its order.
-func selected(b *config.Bench, only []string, index result.Index) ([]result.Entry, error) {
-	cells, err := b.Filter(only)
-	if err != nil {
-		return nil, err
-	}
-	keys := map[result.Cell]ad.Digest{}
-	for _, e := range index.Cells {
-		keys[e.Cell] = e.Key
-	}
-	var out []result.Entry
-	for _, c := range cells {
-		cell := runner.CellOf(c)
-		if key := keys[cell]; key != "" {
-			out = append(out, result.Entry{Cell: cell, Key: key})
-		}
-	}
-	return out, nil
 }
 
 func (a *app) rescoreCommand() *cobra.Command {
@@ -345,11 +296,11 @@ ones. Needs the dataset's masks; runs no method and no encoder.`,
 				return fault.New(fault.Data, "%s: no results that can be scored again", s.Store.Dir()).
 					WithHint("run `ltadbench run` with this configuration first")
 			}
-			entries, err := stored(s.Store, done)
-			if err != nil {
+			scored := a.read(s.Store, done)
+			if err := a.show(scored.entries, o, &v); err != nil {
 				return err
 			}
-			return a.show(entries, o, &v)
+			return scored.problem()
 		},
 	}
 	v.flags(c)

@@ -3,6 +3,7 @@ package result
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -212,15 +213,44 @@ func (s *Store) Get(key ad.Digest) (*Record, error) {
 		err = fmt.Errorf("holds the record of %s", r.Key)
 	}
 	if err != nil {
-		return nil, fault.New(fault.Data, "%s: damaged record: %w", path, err).
+		return nil, fault.New(fault.Data, "%s: not a record that can be used: %w", path, err).
 			WithHint("delete the file; the next run computes this cell again")
 	}
 	return r, nil
 }
 
+// Foreign gives an error of kind Data for each file among the records that cannot be
+// one, by its name. Their contents are read by Get alone.
+func (s *Store) Foreign() (errs []error) {
+	for _, path := range s.match("cells", "*") {
+		key, isJSON := strings.CutSuffix(filepath.Base(path), ".json")
+		if digest, err := hex.DecodeString(key); isJSON && err == nil && len(digest) == sha256.Size || strings.Contains(filepath.Base(path), ".tmp") {
+			continue
+		}
+		errs = append(errs, fault.New(fault.Data, "%s: not a record: its name is not that of one, KEY.json", path).
+			WithHint("move the file elsewhere; `ltadbench run` stores records itself"))
+	}
+	return errs
+}
+
 // Decode reads a record's JSON form and checks that it is whole: a known schema, a
 // key that is the hash of the inputs, and a known status.
 func Decode(text []byte) (*Record, error) {
+	// The schema comes first: a newer one may have fields that this one has not.
+	var version struct {
+		Schema *int `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return nil, err
+	}
+	switch {
+	case version.Schema == nil:
+		return nil, errors.New("not a record of ltadbench: it has no schema")
+	case *version.Schema > Schema:
+		return nil, fmt.Errorf("schema %d is that of a newer ltadbench; this one reads %d", *version.Schema, Schema)
+	case *version.Schema != Schema:
+		return nil, fmt.Errorf("schema %d, this ltadbench reads %d", *version.Schema, Schema)
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	var r Record
@@ -228,8 +258,6 @@ func Decode(text []byte) (*Record, error) {
 		return nil, err
 	}
 	switch {
-	case r.Schema != Schema:
-		return nil, fmt.Errorf("schema %d, this ltadbench reads %d", r.Schema, Schema)
 	case r.Key != r.Inputs.Key():
 		return nil, fmt.Errorf("key %s is not that of its inputs", r.Key)
 	case r.Status != Done && r.Status != Failed, r.Status == Failed && r.Failure == nil:

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/ltadbench/ltadbench/framework/ad"
+	"github.com/ltadbench/ltadbench/framework/config"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/framework/runner"
+	"github.com/ltadbench/ltadbench/reports"
+)
+
+// storedResults are results read for a command that shows them.
+type storedResults struct {
+	store   *result.Store
+	entries []reports.Entry // those that cannot be read have no record
+	bad     int             // result files that cannot be used; each was warned of
+}
+
+// problem is the error with which a command ends that has shown what it could, but
+// not all: nothing is dropped in silence.
+func (s *storedResults) problem() error {
+	if s.bad == 0 {
+		return nil
+	}
+	files := "file"
+	if s.bad > 1 {
+		files = "files"
+	}
+	return fault.New(fault.Data, "%s: %d result %s left out, as warned above", s.store.Dir(), s.bad, files)
+}
+
+// stored reads the results of the configuration's last run, of the cells that pass
+// the filters, in its order. That there are none is an error.
+func (a *app) stored(b *config.Bench, only []string) (*storedResults, error) {
+	store := a.store(b)
+	name, err := configName(b, store)
+	if err != nil {
+		return nil, err
+	}
+	index, err := store.Index(name)
+	if err != nil {
+		return nil, err
+	}
+	cells, err := b.Filter(only)
+	if err != nil {
+		return nil, err
+	}
+	keys := map[result.Cell]ad.Digest{}
+	for _, e := range index.Cells {
+		keys[e.Cell] = e.Key
+	}
+	var chosen []result.Entry
+	for _, c := range cells {
+		cell := runner.CellOf(c)
+		if key := keys[cell]; key != "" {
+			chosen = append(chosen, result.Entry{Cell: cell, Key: key})
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fault.New(fault.Data, "%s: no results of %s", store.Dir(), b.File).
+			WithHint("run `ltadbench run` with this configuration first")
+	}
+	return a.read(store, chosen), nil
+}
+
+// read reads the records of entries of an index. It warns of those that cannot be
+// read, and of files beside them that are no records.
+func (a *app) read(store *result.Store, index []result.Entry) *storedResults {
+	s := &storedResults{store: store}
+	warn := func(err error) {
+		s.bad++
+		fmt.Fprintf(a.errOut, "ltadbench: warning: %s\n", fault.Format(err))
+	}
+	for _, e := range index {
+		entry := reports.Entry{Cell: e.Cell}
+		var err error
+		if entry.Record, err = store.Get(e.Key); err != nil {
+			warn(err)
+			entry.Problem = "its stored record cannot be used"
+		}
+		s.entries = append(s.entries, entry)
+	}
+	for _, err := range store.Foreign() {
+		warn(err)
+	}
+	return s
+}
