@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
@@ -13,9 +14,9 @@ import (
 // presets covers two methods in one table, columns that not all rows have, a row of
 // two tables, one of no table, and one that no cell has.
 func presets() []reports.Preset {
-	column := func(pairs ...string) (out []reports.Column) {
+	column := func(pairs ...string) (out []reports.Label) {
 		for i := 0; i < len(pairs); i += 2 {
-			out = append(out, reports.Column{Name: pairs[i], Value: pairs[i+1]})
+			out = append(out, reports.Label{Name: pairs[i], Value: pairs[i+1]})
 		}
 		return out
 	}
@@ -52,18 +53,20 @@ func ablation() []reports.Entry {
 }
 
 func TestAblationGolden(t *testing.T) {
-	all := reports.Options{}
+	all := reports.Options{Decimals: 2}
 	for _, c := range []struct {
 		name, format string
 		colour       bool
 		options      reports.Options
 	}{
 		{"ablation.txt", "table", false, all},
-		{"ablation-colour.txt", "table", true, reports.Options{Groups: []ad.Group{ad.Low}, Metrics: []ad.Metric{ad.PixelAUROC}}},
+		{"ablation-colour.txt", "table", true, reports.Options{Decimals: 2, Groups: []ad.Group{ad.Low}, Metrics: []ad.Metric{ad.PixelAUROC}}},
 		{"ablation.csv", "csv", false, all},
-		{"ablation.json", "json", false, reports.Options{Groups: []ad.Group{ad.All}}},
+		{"ablation.json", "json", false, reports.Options{Decimals: 2, Groups: []ad.Group{ad.All}}},
+		{"ablation.tex", "latex", false, all},
+		{"ablation.md", "markdown", false, reports.Options{Decimals: 2, Groups: []ad.Group{ad.Low}, Published: aboutNine}},
 	} {
-		golden(t, c.name, c.format, c.colour, reports.BuildAblation(ablation(), presets(), c.options))
+		golden(t, c.name, c.format, c.colour, ablation(), presets(), c.options)
 	}
 }
 
@@ -71,8 +74,12 @@ func TestAblationGolden(t *testing.T) {
 func TestAblationOfTwoEntries(t *testing.T) {
 	rows := []reports.Preset{{Name: "6.3", Method: "a/6.3", Table: "Table 6"}, {Name: "6.3", Method: "b/6.3", Table: "Table 6"}}
 	entries := []reports.Entry{record(cell("step100", "a/6.3", 0), 0.7, 0.7), record(cell("step100", "b/6.3", 0), 0.8, 0.8)}
+	r, err := reports.Build(entries, rows, reports.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b bytes.Buffer
-	if err := reports.BuildAblation(entries, rows, reports.Options{}).Write(&b, "table", false); err != nil {
+	if err := r.Write(&b, "table", false); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"│ a/6.3 │", "│ b/6.3 │"} {
@@ -80,4 +87,24 @@ func TestAblationOfTwoEntries(t *testing.T) {
 			t.Errorf("no row %s in\n%s", name, b.String())
 		}
 	}
+}
+
+// aboutNine is published of every preset, whatever was measured.
+func aboutNine(reports.Entry, ad.Metric, ad.Group) (reports.Published, bool) {
+	return reports.Published{Value: 0.9, Source: "paper"}, true
+}
+
+// A grid has holes where no preset is, and marks the best of all of it.
+func TestGridGolden(t *testing.T) {
+	var rows []reports.Preset
+	var entries []reports.Entry
+	for i, words := range [][2]string{{"a", "a broken"}, {"a", "a damaged"}, {"a good", "a broken"}} {
+		p := reports.Preset{Name: fmt.Sprintf("9.%d", i), Method: ad.MethodName(fmt.Sprintf("ltad/9.%d", i)), Table: "Table 9: prompts",
+			Columns: []reports.Label{{Name: "v_n", Value: words[0]}, {Name: "v_a", Value: words[1]}}}
+		rows = append(rows, p)
+		entries = append(entries, record(cell("step100", p.Method, 0), 0.7+0.1*float64(i%2), 0.9-0.01*float64(i)))
+	}
+	o := reports.Options{Decimals: 2, Layout: reports.Grid}
+	golden(t, "grid.txt", "table", true, entries, rows, o)
+	golden(t, "grid.tex", "latex", false, entries, rows, o)
 }

@@ -3,9 +3,8 @@ package reports_test
 import (
 	"bytes"
 	"flag"
-	"fmt"
-	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,7 +31,13 @@ func record(c result.Cell, det, seg float64) reports.Entry {
 	}
 	in := result.Inputs{Schema: 1, Dataset: "sha256:aabbccddeeff00112233", Split: "sha256:5511", Seed: c.Seed,
 		Protocol: metric.DefaultProtocol()}
-	return reports.Entry{Cell: c, Record: &result.Record{Cell: c, Inputs: in, Status: result.Done, Means: means, Maps: &result.Maps{}}}
+	high, low := det+0.01, det-0.01
+	classes := []result.Class{
+		{Name: "bolt", Group: ad.High, Train: 20 + int(c.SplitSeed), Metrics: map[ad.Metric]metric.Value{ad.ImageAUROC: &high, ad.PixelAUROC: &seg}},
+		{Name: "nut|#1", Group: ad.Low, Train: 1, Metrics: map[ad.Metric]metric.Value{ad.ImageAUROC: &low, ad.PixelAUROC: nil}},
+	}
+	return reports.Entry{Cell: c, Record: &result.Record{Key: ad.Digest("sha256:" + c.String()), Cell: c, Inputs: in, Status: result.Done,
+		Classes: classes, Means: means, Maps: &result.Maps{}}}
 }
 
 func cell(split string, method ad.MethodName, seed uint64) result.Cell {
@@ -76,26 +81,45 @@ func entries() []reports.Entry {
 }
 
 func TestGolden(t *testing.T) {
-	options := reports.Options{Groups: []ad.Group{ad.All, ad.High, ad.Low}}
+	plain := reports.Options{Decimals: 2}
+	groups := reports.Options{Decimals: 2, Groups: []ad.Group{ad.All, ad.High, ad.Low}}
+	chosen := reports.Options{Decimals: 1, Methods: []ad.MethodName{"patchcore", "hang", "random"}, Published: published,
+		Names: map[ad.MethodName]string{"patchcore": "PatchCore", "random": "by_chance & co."}}
 	for _, c := range []struct {
 		name, format string
 		colour       bool
 		options      reports.Options
 	}{
-		{"table.txt", "table", false, reports.Options{}},
-		{"table-colour.txt", "table", true, reports.Options{}},
-		{"table-groups.txt", "table", false, options},
-		{"report.csv", "csv", false, options},
-		{"report.json", "json", false, reports.Options{}},
+		{"table.txt", "table", false, plain},
+		{"table-colour.txt", "table", true, plain},
+		{"table-groups.txt", "table", false, groups},
+		{"table-chosen.txt", "table", false, chosen},
+		{"per-class.txt", "table", false, reports.Options{Decimals: 2, Layout: reports.PerClass}},
+		{"methods.txt", "table", false, reports.Options{Decimals: 2, Layout: reports.Ablation}},
+		{"report.md", "markdown", false, chosen},
+		{"report.tex", "latex", false, chosen},
+		{"per-class.tex", "latex", false, reports.Options{Decimals: 2, Layout: reports.PerClass}},
+		{"report.csv", "csv", false, groups},
+		{"report.json", "json", false, reports.Options{Decimals: 2, Published: published}},
 	} {
-		golden(t, c.name, c.format, c.colour, reports.Build(entries(), c.options))
+		golden(t, c.name, c.format, c.colour, entries(), nil, c.options)
 	}
 }
 
-func golden(t *testing.T, name, format string, colour bool, report interface {
-	Write(w io.Writer, format string, colour bool) error
-}) {
+// published knows a number of one method.
+func published(e reports.Entry, m ad.Metric, _ ad.Group) (reports.Published, bool) {
+	if e.Cell.Method != "patchcore" || m != ad.ImageAUROC {
+		return reports.Published{}, false
+	}
+	return reports.Published{Value: 0.925, Source: "paper, Table 3", Remarks: []string{"published with encoder other"}}, true
+}
+
+func golden(t *testing.T, name, format string, colour bool, entries []reports.Entry, presets []reports.Preset, o reports.Options) {
 	t.Helper()
+	report, err := reports.Build(entries, presets, o)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
 	var got bytes.Buffer
 	if err := report.Write(&got, format, colour); err != nil {
 		t.Fatal(err)
@@ -120,8 +144,14 @@ func TestSameBytes(t *testing.T) {
 	texts := map[string]bool{}
 	for range 20 {
 		var b bytes.Buffer
-		if err := reports.Build(entries(), reports.Options{}).Write(&b, "json", false); err != nil {
-			t.Fatal(err)
+		for _, layout := range []string{reports.Comparison, reports.PerClass} {
+			r, err := reports.Build(entries(), nil, reports.Options{Layout: layout})
+			if err == nil {
+				err = r.Write(&b, "json", false)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		texts[b.String()] = true
 	}
@@ -130,13 +160,25 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-func TestUnknownFormat(t *testing.T) {
-	err := reports.Build(nil, reports.Options{}).Write(new(bytes.Buffer), "latex2", false)
-	if fault.KindOf(err) != fault.Usage {
-		t.Errorf("format latex2: %v, want a usage error", fmt.Sprint(err))
-	}
-	err = reports.BuildAblation(nil, nil, reports.Options{}).Write(new(bytes.Buffer), "latex2", false)
-	if fault.KindOf(err) != fault.Usage {
-		t.Errorf("format latex2 of an ablation: %v, want a usage error", fmt.Sprint(err))
+// What is not there is named, with what is.
+func TestUnknown(t *testing.T) {
+	for _, c := range []struct {
+		o      reports.Options
+		format string
+		want   string
+	}{
+		{reports.Options{}, "latex2", "latex2"},
+		{reports.Options{Layout: "table9"}, "table", "table9"},
+		{reports.Options{Methods: []ad.MethodName{"padim", "padme"}}, "table", "padme"},
+		{reports.Options{Names: map[ad.MethodName]string{"padme": "PadMe"}}, "table", "padme"},
+		{reports.Options{Layout: reports.Grid}, "table", "two columns"},
+	} {
+		r, err := reports.Build(entries(), nil, c.o)
+		if err == nil {
+			err = r.Write(new(bytes.Buffer), c.format, false)
+		}
+		if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v as %s: %v, want a usage error that names %s", c.o, c.format, err, c.want)
+		}
 	}
 }

@@ -35,7 +35,7 @@ func (a *app) ablate(ctx context.Context, b *config.Bench, v *view) (*config.Ben
 	for _, row := range rows {
 		p := reports.Preset{Name: row.Name, Method: row.Method, Table: row.Table}
 		for _, column := range row.Columns {
-			p.Columns = append(p.Columns, reports.Column(column))
+			p.Columns = append(p.Columns, reports.Label(column))
 		}
 		v.presets = append(v.presets, p)
 	}

@@ -2,101 +2,16 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/runner"
 	"github.com/ltadbench/ltadbench/reports"
 )
-
-// view is the flags that say what a table shows.
-type view struct {
-	format  string
-	metrics []string
-	groups  []string
-	ablate  []string
-	presets []reports.Preset // what ablate asks for; nil for the table of methods
-}
-
-func (v *view) flags(c *cobra.Command) {
-	c.Flags().StringVar(&v.format, "format", "table", strings.Join(reports.Formats, ", "))
-	c.Flags().StringSliceVar(&v.metrics, "metrics", nil, "metrics to show, of "+joined(ad.Metrics)+" (default: output.metrics)")
-	c.Flags().StringSliceVar(&v.groups, "classes", nil, "groups of classes to show: All, High, Low (default: output.groups; all of an ablation)")
-}
-
-func joined[T ~string](list []T) string {
-	var out []string
-	for _, s := range list {
-		out = append(out, string(s))
-	}
-	return strings.Join(out, ", ")
-}
-
-// options checks the flags and fills in what the configuration says.
-func (v *view) options(b *config.Bench) (reports.Options, error) {
-	o := reports.Options{Metrics: b.Output.Metrics, Groups: b.Output.Groups, Decimals: b.Output.Decimals}
-	if !slices.Contains(reports.Formats, v.format) {
-		return o, fault.New(fault.Usage, "--format %q is not one of %s", v.format, strings.Join(reports.Formats, ", "))
-	}
-	if len(v.metrics) > 0 {
-		o.Metrics = nil
-	}
-	for _, m := range v.metrics {
-		if !slices.Contains(ad.Metrics, ad.Metric(m)) {
-			return o, fault.New(fault.Usage, "--metrics %q is not one of %s", m, joined(ad.Metrics))
-		}
-		if !slices.Contains(o.Metrics, ad.Metric(m)) {
-			o.Metrics = append(o.Metrics, ad.Metric(m))
-		}
-	}
-	if len(v.groups) > 0 {
-		o.Groups = nil
-	}
-	for _, g := range v.groups {
-		at := slices.IndexFunc([]ad.Group{ad.All, ad.High, ad.Low}, func(known ad.Group) bool { return strings.EqualFold(string(known), g) })
-		if at < 0 {
-			return o, fault.New(fault.Usage, "--classes %q is not one of All, High, Low", g)
-		}
-		if group := []ad.Group{ad.All, ad.High, ad.Low}[at]; !slices.Contains(o.Groups, group) {
-			o.Groups = append(o.Groups, group)
-		}
-	}
-	return o, nil
-}
-
-// loadFor reads the configuration, and what the view shows of it. With ablations it is
-// the configuration of these.
-func (a *app) loadFor(ctx context.Context, v *view) (*config.Bench, reports.Options, error) {
-	b, err := a.load()
-	if err != nil {
-		return nil, reports.Options{}, err
-	}
-	o, err := v.options(b)
-	if err == nil && len(v.ablate) > 0 {
-		b, err = a.ablate(ctx, b, v)
-		if len(v.groups) == 0 {
-			o.Groups = nil
-		}
-	}
-	return b, o, err
-}
-
-// show prints the table of entries, or the tables of their ablation.
-func (a *app) show(entries []reports.Entry, o reports.Options, v *view) error {
-	a.close() // no bar may draw into the table
-	if v.presets != nil {
-		return reports.BuildAblation(entries, v.presets, o).Write(a.out, v.format, a.color)
-	}
-	return reports.Build(entries, o).Write(a.out, v.format, a.color)
-}
 
 const onlyHelp = "only cells with this KEY=VALUE[,VALUE]; keys: dataset, split, encoder, method, seed (repeatable)"
 
@@ -125,7 +40,7 @@ ablation tables, and the tables printed are these. ` + ablateLong,
   ltadbench run --ablate uniad=6 --ablate ltad=6,7.4`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, o, err := a.loadFor(c.Context(), &v)
+			b, o, err := a.loadFor(c, &v)
 			if err != nil {
 				return err
 			}
@@ -219,91 +134,4 @@ func (a *app) run(c *cobra.Command, plan *runner.Plan, order runner.Order, print
 		return err
 	}
 	return plan.Failures()
-}
-
-func (a *app) reportCommand() *cobra.Command {
-	var v view
-	var only []string
-	c := &cobra.Command{
-		Use:   "report",
-		Short: "print the table from stored results; run nothing",
-		Long: `report prints the comparison table of the last run from its stored results. CSV and
-JSON hold the numbers as fractions of 1 with all their digits. With --ablate it prints
-the ablation tables of all runs with it, in which presets that never ran have no row.`,
-		Example: `  ltadbench report
-  ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro
-  ltadbench report --ablate ltad=6`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			b, o, err := a.loadFor(c.Context(), &v)
-			if err != nil {
-				return err
-			}
-			s, err := a.stored(b, only)
-			if err != nil {
-				return err
-			}
-			if err := a.show(s.entries, o, &v); err != nil {
-				return err
-			}
-			return s.problem()
-		},
-	}
-	v.flags(c)
-	v.ablateFlag(c)
-	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
-	return c
-}
-
-func (a *app) rescoreCommand() *cobra.Command {
-	var v view
-	var only []string
-	c := &cobra.Command{
-		Use:   "rescore",
-		Short: "compute the metrics again from stored anomaly maps; run no method",
-		Long: `rescore reads the anomaly maps of the last run and computes all metrics again, under
-the evaluation section of the configuration as it is now: another size, image score,
-mask threshold or AUPRO limit. Results of the new protocol are stored beside the old
-ones. Needs the dataset's masks; runs no method and no encoder.`,
-		Example: "  ltadbench rescore -c bench.yaml --metrics image_auroc,pixel_aupro",
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			b, o, err := a.loadFor(c.Context(), &v)
-			if err != nil {
-				return err
-			}
-			s, err := a.setup(b, only, b.Run.Device, b.Run.Engine)
-			if err != nil {
-				return err
-			}
-			if _, err := os.Stat(s.Store.Dir()); err != nil { // Lock would make it
-				return fault.New(fault.Data, "no results here: %w", err).
-					WithHint("run `ltadbench run` with this configuration first, or name the place of the results with --results DIR")
-			}
-			unlock, err := s.Store.Lock()
-			if err != nil {
-				return err
-			}
-			defer unlock()
-			done, warnings, err := runner.Rescore(c.Context(), s)
-			if err != nil {
-				return err
-			}
-			for _, w := range warnings {
-				a.printf("not scored: %s", w)
-			}
-			if len(done) == 0 {
-				return fault.New(fault.Data, "%s: no results that can be scored again", s.Store.Dir()).
-					WithHint("run `ltadbench run` with this configuration first")
-			}
-			scored := a.read(s.Store, done)
-			if err := a.show(scored.entries, o, &v); err != nil {
-				return err
-			}
-			return scored.problem()
-		},
-	}
-	v.flags(c)
-	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
-	return c
 }

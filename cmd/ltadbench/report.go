@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/runner"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var v view
+	var only []string
+	c := &cobra.Command{
+		Use:   "report",
+		Short: "print the table from stored results; run nothing",
+		Long: `report prints the comparison table of the last run from its stored results. CSV and
+JSON hold the numbers as fractions of 1 with all their digits. With --ablate it prints
+the ablation tables of all runs with it, in which presets that never ran have no row.`,
+		Example: `  ltadbench report
+  ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro
+  ltadbench report --ablate ltad=6`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, o, err := a.loadFor(c, &v)
+			if err != nil {
+				return err
+			}
+			s, err := a.stored(b, only)
+			if err != nil {
+				return err
+			}
+			if err := a.show(s.entries, o, &v); err != nil {
+				return err
+			}
+			return s.problem()
+		},
+	}
+	v.flags(c)
+	v.ablateFlag(c)
+	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
+	return c
+}
+
+func (a *app) rescoreCommand() *cobra.Command {
+	var v view
+	var only []string
+	c := &cobra.Command{
+		Use:   "rescore",
+		Short: "compute the metrics again from stored anomaly maps; run no method",
+		Long: `rescore reads the anomaly maps of the last run and computes all metrics again, under
+the evaluation section of the configuration as it is now: another size, image score,
+mask threshold or AUPRO limit. Results of the new protocol are stored beside the old
+ones. Needs the dataset's masks; runs no method and no encoder.`,
+		Example: "  ltadbench rescore -c bench.yaml --metrics image_auroc,pixel_aupro",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, o, err := a.loadFor(c, &v)
+			if err != nil {
+				return err
+			}
+			s, err := a.setup(b, only, b.Run.Device, b.Run.Engine)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(s.Store.Dir()); err != nil { // Lock would make it
+				return fault.New(fault.Data, "no results here: %w", err).
+					WithHint("run `ltadbench run` with this configuration first, or name the place of the results with --results DIR")
+			}
+			unlock, err := s.Store.Lock()
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			done, warnings, err := runner.Rescore(c.Context(), s)
+			if err != nil {
+				return err
+			}
+			for _, w := range warnings {
+				a.printf("not scored: %s", w)
+			}
+			if len(done) == 0 {
+				return fault.New(fault.Data, "%s: no results that can be scored again", s.Store.Dir()).
+					WithHint("run `ltadbench run` with this configuration first")
+			}
+			scored := a.read(s.Store, done)
+			if err := a.show(scored.entries, o, &v); err != nil {
+				return err
+			}
+			return scored.problem()
+		},
+	}
+	v.flags(c)
+	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
+	return c
+}

@@ -1,0 +1,170 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// latex writes the sheet as a table environment that needs \usepackage{booktabs} and
+// nothing else. Each column of numbers is two, which meet at the decimal point, so
+// that numbers are aligned there whatever stands behind them.
+func (s Sheet) latex(w io.Writer, label string) error {
+	var b strings.Builder
+	environment := "table"
+	if 2+len(s.Heads) > 8 {
+		environment = "table*" // both columns of a page
+	}
+	fmt.Fprintf(&b, "\\begin{%s}[t]\n\\centering\n", environment)
+	caption := s.Subject + ". " + s.Legend
+	if s.Title != "" {
+		caption = s.Title + ": " + caption
+	}
+	fmt.Fprintf(&b, "\\caption{%s}\n\\label{tab:%s}\n", escapeLaTeX(caption), label)
+	if len(s.Heads) > 6 {
+		b.WriteString("\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n")
+	}
+	fmt.Fprintf(&b, "\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", len(s.Labels)), strings.Repeat("r@{}l", len(s.Heads)))
+	s.latexHeads(&b)
+	b.WriteString("\\midrule\n")
+	for i, line := range s.Lines {
+		if line.Rule {
+			b.WriteString("\\midrule\n")
+		}
+		var texts []string
+		for j := range line.Labels {
+			texts = append(texts, escapeLaTeX(s.label(i, j)))
+		}
+		for _, c := range line.Cells {
+			texts = append(texts, c.latex())
+		}
+		fmt.Fprintf(&b, "%s \\\\\n", strings.Join(texts, " & "))
+	}
+	b.WriteString("\\bottomrule\n\\end{tabular}\n")
+	if len(s.Notes) > 0 {
+		b.WriteString("\\par\\smallskip\n\\begin{minipage}{\\linewidth}\\raggedright\\footnotesize\n")
+		for i, note := range s.Notes {
+			fmt.Fprintf(&b, "\\textsuperscript{%d}~%s\\par\n", i+1, escapeLaTeX(note))
+		}
+		b.WriteString("\\end{minipage}\n")
+	}
+	fmt.Fprintf(&b, "\\end{%s}\n", environment)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// latexHeads writes one line of headings, or two if columns share groups.
+func (s Sheet) latexHeads(b *strings.Builder) {
+	if s.grouped() {
+		b.WriteString(strings.Repeat(" & ", len(s.Labels)))
+		var spans, rules []string
+		for i := 0; i < len(s.Heads); {
+			n := 1
+			for i+n < len(s.Heads) && s.Heads[i+n].Group == s.Heads[i].Group {
+				n++
+			}
+			spans = append(spans, fmt.Sprintf("\\multicolumn{%d}{c}{%s}", 2*n, escapeLaTeX(s.Heads[i].Group)))
+			if s.Heads[i].Group != "" {
+				first := len(s.Labels) + 2*i + 1
+				rules = append(rules, fmt.Sprintf("\\cmidrule(lr){%d-%d}", first, first+2*n-1))
+			}
+			i += n
+		}
+		fmt.Fprintf(b, "%s \\\\\n%s\n", strings.Join(spans, " & "), strings.Join(rules, " "))
+	}
+	var heads []string
+	for _, l := range s.Labels {
+		heads = append(heads, escapeLaTeX(l))
+	}
+	for _, h := range s.Heads {
+		heads = append(heads, fmt.Sprintf("\\multicolumn{2}{c}{%s}", escapeLaTeX(h.Name)))
+	}
+	fmt.Fprintf(b, "%s \\\\\n", strings.Join(heads, " & "))
+}
+
+// latex is the number in its two columns.
+func (c Cell) latex() string {
+	note := ""
+	if len(c.Notes) > 0 {
+		note = "\\textsuperscript{" + marks(c.Notes) + "}"
+	}
+	if c.Text == "" || c.Text[len(c.Text)-1] < '0' || c.Text[len(c.Text)-1] > '9' {
+		return "\\multicolumn{2}{c}{" + strings.Replace(c.Text, "-", "--", 1) + note + "}"
+	}
+	whole, fraction := c.Text, ""
+	if at := strings.IndexByte(c.Text, '.'); at >= 0 {
+		whole, fraction = c.Text[:at], c.Text[at:]
+	}
+	if sign := whole[0]; sign == '-' || sign == '+' {
+		whole = "$" + whole + "$"
+	}
+	if mark := map[int]string{1: "\\textbf", 2: "\\underline"}[c.Rank]; mark != "" {
+		whole = mark + "{" + whole + "}"
+		if fraction != "" {
+			fraction = mark + "{" + fraction + "}"
+		}
+	}
+	if c.Std != "" {
+		fraction += "\\,$\\pm$\\,{\\scriptsize " + c.Std + "}"
+	}
+	return whole + "&" + fraction + note
+}
+
+// symbols are characters that LaTeX needs a name for, without further packages.
+var symbols = map[rune]string{
+	'\\': `\textbackslash{}`, '~': `\textasciitilde{}`, '^': `\textasciicircum{}`, '&': `\&`, '%': `\%`, '$': `\$`, '#': `\#`, '_': `\_`,
+	'{': `\{`, '}': `\}`, '<': `\textless{}`, '>': `\textgreater{}`, '|': `\textbar{}`, '"': `\textquotedbl{}`,
+	'±': `$\pm$`, '×': `$\times$`, '✗': `$\times$`, '✓': `$\surd$`, '–': `--`, '—': `---`, '“': "``", '”': `''`, '‘': "`", '’': `'`,
+	'…': `\ldots{}`, 'β': `$\beta$`, 'λ': `$\lambda$`, 'µ': `$\mu$`, '→': `$\to$`, '≤': `$\le$`, '≥': `$\ge$`,
+}
+
+// subscript is a letter of a formula with an index, as in the s_c of a preset.
+var subscript = regexp.MustCompile(`\b[a-zA-Z]_[a-zA-Z]\b`)
+
+// escapeLaTeX writes a text so that LaTeX prints it, an index of a letter as one.
+func escapeLaTeX(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	var b strings.Builder
+	done := 0
+	for _, at := range subscript.FindAllStringIndex(text, -1) {
+		b.WriteString(escapeSymbols(text[done:at[0]]) + "$" + text[at[0]:at[1]] + "$")
+		done = at[1]
+	}
+	return b.String() + escapeSymbols(text[done:])
+}
+
+func escapeSymbols(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case symbols[r] != "":
+			b.WriteString(symbols[r])
+		case unicode.IsControl(r):
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// exotic says whether a text has characters beyond those that pdfLaTeX reads without
+// further packages.
+func exotic(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r > 0x17f })
+}
+
+// latexLabel makes a label of parts.
+func latexLabel(parts ...string) string {
+	var words []string
+	for _, p := range parts {
+		for _, w := range strings.FieldsFunc(strings.ToLower(p), func(r rune) bool {
+			return r > 0x7f || !unicode.IsLetter(r) && !unicode.IsDigit(r)
+		}) {
+			words = append(words, w)
+		}
+	}
+	return strings.Join(slices.Compact(words), "-")
+}
