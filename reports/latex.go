@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // latex writes the sheet as a table environment that needs \usepackage{booktabs} and
@@ -15,7 +16,7 @@ import (
 func (s Sheet) latex(w io.Writer, label string) error {
 	var b strings.Builder
 	environment := "table"
-	if 2+len(s.Heads) > 8 {
+	if len(s.Heads) > 6 {
 		environment = "table*" // both columns of a page
 	}
 	fmt.Fprintf(&b, "\\begin{%s}[t]\n\\centering\n", environment)
@@ -24,12 +25,16 @@ func (s Sheet) latex(w io.Writer, label string) error {
 		caption = s.Title + ": " + caption
 	}
 	fmt.Fprintf(&b, "\\caption{%s}\n\\label{tab:%s}\n", escapeLaTeX(caption), label)
-	if len(s.Heads) > 6 {
+	switch {
+	case len(s.Heads) > 9:
+		b.WriteString("\\scriptsize\n\\setlength{\\tabcolsep}{2pt}\n")
+	case len(s.Heads) > 6:
 		b.WriteString("\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n")
 	}
 	fmt.Fprintf(&b, "\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", len(s.Labels)), strings.Repeat("r@{}l", len(s.Heads)))
 	s.latexHeads(&b)
 	b.WriteString("\\midrule\n")
+	centred := make([]bool, len(s.Heads))
 	for i, line := range s.Lines {
 		if line.Rule {
 			b.WriteString("\\midrule\n")
@@ -38,8 +43,15 @@ func (s Sheet) latex(w io.Writer, label string) error {
 		for j := range line.Labels {
 			texts = append(texts, escapeLaTeX(s.label(i, j)))
 		}
-		for _, c := range line.Cells {
-			texts = append(texts, c.latex())
+		for j, c := range line.Cells {
+			text := c.latex()
+			// TeX gives what a wide heading needs to the second of its columns. About half
+			// of it belongs to the first, so that the numbers stand below its middle.
+			if extra := utf8.RuneCountInString(s.Heads[j].Name) - len(c.Text+c.Std); extra > 0 && !centred[j] && c.isNumber() {
+				text = fmt.Sprintf("\\hspace*{%.2fem}%s", 0.25*float64(extra), text)
+				centred[j] = true
+			}
+			texts = append(texts, text)
 		}
 		fmt.Fprintf(&b, "%s \\\\\n", strings.Join(texts, " & "))
 	}
@@ -85,13 +97,17 @@ func (s Sheet) latexHeads(b *strings.Builder) {
 	fmt.Fprintf(b, "%s \\\\\n", strings.Join(heads, " & "))
 }
 
+func (c Cell) isNumber() bool {
+	return c.Text != "" && strings.IndexByte("0123456789", c.Text[len(c.Text)-1]) >= 0
+}
+
 // latex is the number in its two columns.
 func (c Cell) latex() string {
 	note := ""
 	if len(c.Notes) > 0 {
 		note = "\\textsuperscript{" + marks(c.Notes) + "}"
 	}
-	if c.Text == "" || c.Text[len(c.Text)-1] < '0' || c.Text[len(c.Text)-1] > '9' {
+	if !c.isNumber() {
 		return "\\multicolumn{2}{c}{" + strings.Replace(c.Text, "-", "--", 1) + note + "}"
 	}
 	whole, fraction := c.Text, ""

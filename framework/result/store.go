@@ -213,8 +213,11 @@ func (s *Store) Get(key ad.Digest) (*Record, error) {
 		err = fmt.Errorf("holds the record of %s", r.Key)
 	}
 	if err != nil {
-		return nil, fault.New(fault.Data, "%s: not a record that can be used: %w", path, err).
-			WithHint("delete the file; the next run computes this cell again")
+		e := fault.New(fault.Data, "%s: not a record that can be used: %w", path, err)
+		if errors.Is(err, errNewer) {
+			return nil, e.WithHint("read it with the ltadbench that wrote it")
+		}
+		return nil, e.WithHint("delete the file; the next run computes this cell again")
 	}
 	return r, nil
 }
@@ -233,6 +236,8 @@ func (s *Store) Foreign() (errs []error) {
 	return errs
 }
 
+var errNewer = errors.New("is that of a newer ltadbench")
+
 // Decode reads a record's JSON form and checks that it is whole: a known schema, a
 // key that is the hash of the inputs, and a known status.
 func Decode(text []byte) (*Record, error) {
@@ -247,7 +252,7 @@ func Decode(text []byte) (*Record, error) {
 	case version.Schema == nil:
 		return nil, errors.New("not a record of ltadbench: it has no schema")
 	case *version.Schema > Schema:
-		return nil, fmt.Errorf("schema %d is that of a newer ltadbench; this one reads %d", *version.Schema, Schema)
+		return nil, fmt.Errorf("schema %d %w; this one reads %d", *version.Schema, errNewer, Schema)
 	case *version.Schema != Schema:
 		return nil, fmt.Errorf("schema %d, this ltadbench reads %d", *version.Schema, Schema)
 	}
