@@ -241,3 +241,15 @@ func (o Options) name(m ad.MethodName) string {
 	}
 	return string(m)
 }
+
+// HasPublished says whether any number has a published one beside it.
+func (r *Report) HasPublished() bool {
+	for _, t := range r.Tables {
+		for _, row := range t.Rows {
+			if slices.ContainsFunc(row.Values, func(v Value) bool { return v.Published != nil }) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -120,6 +120,9 @@ func (a *app) loadFor(c *cobra.Command, v *view) (*config.Bench, reports.Options
 	if v.layout == reports.Grid && len(v.groups) == 0 {
 		o.Groups = nil
 	}
+	if err == nil && v.published {
+		o.Published, err = published(b)
+	}
 	return b, o, err
 }
 
@@ -145,6 +148,10 @@ func (a *app) show(entries []reports.Entry, o reports.Options, v *view) error {
 	r, err := reports.Build(entries, v.presets, o)
 	if err != nil {
 		return err
+	}
+	if v.published && !r.HasPublished() {
+		fmt.Fprintln(a.errOut, "ltadbench: the paper has no numbers for any of these: it has MVTec AD, VisA and DAGM with all their classes, "+
+			"exp and step imbalance, and methods of its tables (baselines/README.md)")
 	}
 	if v.output == "" {
 		return r.Write(a.out, v.format, a.color)
