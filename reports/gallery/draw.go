@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -49,6 +50,11 @@ func (s *Sheet) Pages(rows int) (pages []*Sheet) {
 		pages = append(pages, &page)
 		first = end
 	}
+	for i, p := range pages {
+		if p.page = ""; len(pages) > 1 {
+			p.page = fmt.Sprintf(" (page %d of %d)", i+1, len(pages))
+		}
+	}
 	return pages
 }
 
@@ -59,25 +65,18 @@ func (s *Sheet) Title() string {
 
 // Choice says how the images were chosen.
 func (s *Sheet) Choice() string {
-	by := "over the methods shown"
+	by := "in the mean over the methods shown"
 	if m := s.options.By; m != "" {
-		by = "of " + string(m)
-		if name := s.options.Names[m]; name != "" {
-			by = "of " + name
-		}
+		by = "for the method " + cmp.Or(s.options.Names[m], string(m))
 	}
 	what := map[Rule]string{
-		Worst:  "worst misses, the images that most images of the other label outrank wrongly (mean " + by + ")",
-		Best:   "best hits, the anomalous images that the fewest normal ones outrank (mean " + by + ")",
+		Worst:  "worst misses, the images that most images of the other label outrank wrongly " + by,
+		Best:   "best hits, the anomalous images that the fewest normal ones outrank " + by,
 		Random: fmt.Sprintf("random images, seed %d", s.options.Seed),
 	}
 	var parts []string
 	for _, r := range s.options.Rules {
-		text := what[r]
-		if s.options.By != "" {
-			text = strings.Replace(text, "(mean of", "(for", 1)
-		}
-		parts = append(parts, text)
+		parts = append(parts, what[r])
 	}
 	return "For each class: " + strings.Join(parts, "; ") + "."
 }
@@ -89,7 +88,7 @@ const Scale = "Colour: the share of the class's normal test pixels that the meth
 // PNG draws the sheet: a line of columns above, a row for each image, the colour bar
 // and notes below. The bytes depend on the sheet alone.
 func (s *Sheet) PNG() ([]byte, error) {
-	p := &page{Sheet: s, cell: s.options.Size, regular: regular(), bold: bold()}
+	p := &drawing{Sheet: s, cell: s.options.Size, regular: regular(), bold: bold()}
 	p.width = 2*margin + labelWidth + (2+len(s.Columns))*(gap+p.cell)
 	p.width = max(p.width, 2*margin+labelWidth+gap+barWidth+gap)
 	p.layout()
@@ -100,8 +99,8 @@ func (s *Sheet) PNG() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// page is one sheet being drawn.
-type page struct {
+// drawing is one sheet being drawn.
+type drawing struct {
 	*Sheet
 	img           *image.RGBA // nil while the height is measured
 	width, cell   int
@@ -109,15 +108,15 @@ type page struct {
 	regular, bold *typeface
 }
 
-// layout draws the page twice: first on nothing, to find its height.
-func (p *page) layout() {
+// layout draws the sheet twice: first on nothing, to find its height.
+func (p *drawing) layout() {
 	for range 2 {
 		if p.y > 0 {
 			p.img = image.NewRGBA(image.Rect(0, 0, p.width, p.y+margin))
 			draw.Draw(p.img, p.img.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
 		}
 		p.y = margin
-		p.paragraph(p.bold, ink, p.Title())
+		p.paragraph(p.bold, ink, p.Title()+p.Sheet.page)
 		p.paragraph(p.regular, faint, fmt.Sprintf("%s Data %s; evaluated at %d px.", p.Choice(), short(p.Digest), p.Protocol.Size))
 		p.y += gap
 		p.header()
@@ -142,20 +141,20 @@ func short(d ad.Digest) string {
 	return text[:min(12, len(text))]
 }
 
-func (p *page) fill(r image.Rectangle, c color.Color) {
+func (p *drawing) fill(r image.Rectangle, c color.Color) {
 	if p.img != nil {
 		draw.Draw(p.img, r, image.NewUniform(c), image.Point{}, draw.Src)
 	}
 }
 
-func (p *page) text(t *typeface, x, y int, c color.Color, text string) {
+func (p *drawing) text(t *typeface, x, y int, c color.Color, text string) {
 	if p.img != nil {
 		t.draw(p.img, x, y, c, text)
 	}
 }
 
 // paragraph writes text over the whole width.
-func (p *page) paragraph(t *typeface, c color.Color, text string) {
+func (p *drawing) paragraph(t *typeface, c color.Color, text string) {
 	for _, line := range t.wrap(text, p.width-2*margin) {
 		p.text(t, margin, p.y, c, line)
 		p.y += lineHeight
@@ -163,24 +162,27 @@ func (p *page) paragraph(t *typeface, c color.Color, text string) {
 }
 
 // left is the x of a column: 0 the image, 1 the ground truth, then the methods.
-func (p *page) left(column int) int { return margin + labelWidth + gap + column*(p.cell+gap) }
+func (p *drawing) left(column int) int { return margin + labelWidth + gap + column*(p.cell+gap) }
 
 // header writes the columns' names, and their seeds if there are several.
-func (p *page) header() {
+func (p *drawing) header() {
 	names, seeds := []string{"image", "ground truth"}, []string{"", ""}
 	several := false
 	for _, c := range p.Columns {
 		names = append(names, c.Name)
-		seeds = append(seeds, fmt.Sprintf("seed %d, of %d", c.Cell.Seed, c.Seeds))
-		several = several || c.Seeds > 1
+		seed := ""
+		if c.Seeds > 1 {
+			seed, several = fmt.Sprintf("seed %d (of %d)", c.Cell.Seed, c.Seeds), true
+		}
+		seeds = append(seeds, seed)
 	}
 	for i, name := range names {
-		p.text(p.bold, p.left(i), p.y, ink, p.bold.fit(name, p.cell))
+		p.text(p.bold, p.left(i), p.y, ink, p.bold.fit(name, p.cell-gap))
 	}
 	p.y += lineHeight
 	if several {
 		for i, seed := range seeds {
-			p.text(p.regular, p.left(i), p.y, faint, p.regular.fit(seed, p.cell))
+			p.text(p.regular, p.left(i), p.y, faint, p.regular.fit(seed, p.cell-gap))
 		}
 		p.y += lineHeight
 	}
@@ -188,7 +190,7 @@ func (p *page) header() {
 }
 
 // row draws one image with all its maps.
-func (p *page) row(r *Row) {
+func (p *drawing) row(r *Row) {
 	y := p.y
 	line := func(t *typeface, c color.Color, text string) {
 		p.text(t, margin, y, c, t.fit(text, labelWidth))
@@ -241,18 +243,18 @@ func (m *Map) Picture() *image.NRGBA {
 	return out
 }
 
-func (p *page) square(column int) image.Rectangle {
+func (p *drawing) square(column int) image.Rectangle {
 	return image.Rect(0, 0, p.cell, p.cell).Add(image.Pt(p.left(column), p.y))
 }
 
-func (p *page) cellImage(column int, m image.Image) {
+func (p *drawing) cellImage(column int, m image.Image) {
 	if p.img != nil {
 		draw.Draw(p.img, p.square(column), m, m.Bounds().Min, draw.Src)
 	}
 }
 
 // cellText says why there is no picture.
-func (p *page) cellText(column int, why string) {
+func (p *drawing) cellText(column int, why string) {
 	p.fill(p.square(column), empty)
 	y := p.y + gap
 	for _, line := range p.regular.wrap(why, p.cell-2*gap) {
@@ -265,7 +267,7 @@ func (p *page) cellText(column int, why string) {
 }
 
 // bar draws the colour bar with its marks, and what it means.
-func (p *page) bar() {
+func (p *drawing) bar() {
 	x := p.left(0)
 	p.text(p.regular, margin, p.y-2, ink, p.regular.fit("false positive rate", labelWidth))
 	for i := range barWidth {

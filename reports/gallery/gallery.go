@@ -95,6 +95,7 @@ type Sheet struct {
 	Problems []error
 
 	options Options
+	page    string // which of several, for its title
 }
 
 // Column is one method: the first of its seeds that has a result.

@@ -131,7 +131,7 @@ func (o *opening) column(ctx context.Context, i int) error {
 	case maps == nil:
 		missing = "the method gives no maps"
 	case !maps.Kept:
-		missing = "maps not kept (output.keep_maps)"
+		missing = "maps not kept"
 	}
 	var m *methodMaps
 	if missing == "" {
