@@ -45,7 +45,8 @@ chosen for each class by rule:
 in the mean over the methods shown, or for the method that --by names. A map's colours
 say what share of the class's normal test pixels score at least as much: all maps of
 a sheet share that scale, whatever their units. Below each is the rank of the image's
-score in its class, 1 being the most anomalous.
+score in its class, 1 being the most anomalous. Of several seeds the first that has a
+result is shown.
 
 With -o FILE.png there must be one sheet. A directory gets a file for each, or several
 of about ` + fmt.Sprint(pageRows) + ` rows; they are listed. Needs the dataset, and anomaly maps that were kept.`,

@@ -237,7 +237,7 @@ func (s *Sheet) choose(group []reports.Entry) {
 				s.Notes = append(s.Notes, fmt.Sprintf("class %s has no test images for the rule %q", class.Name, rule))
 			}
 			for _, m := range chosen {
-				row := Row{ID: m.ID, Class: m.Class, Label: m.Label, Truth: m.Truth, Rule: rule,
+				row := Row{ID: m.ID, Class: m.Class, Label: m.Label, Truth: m.Truth, Rule: rule, Group: class.Group, Train: class.Train,
 					Normal: images.count(ad.Normal), Anomalous: images.count(ad.Anomalous)}
 				for i, c := range s.Columns {
 					p := places[i][m.ID]

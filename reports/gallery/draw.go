@@ -202,7 +202,8 @@ func (p *drawing) row(r *Row) {
 	if len(p.options.Rules) > 1 {
 		line(p.regular, faint, map[Rule]string{Worst: "worst miss", Best: "best hit", Random: "random"}[r.Rule])
 	}
-	line(p.regular, faint, fmt.Sprintf("%d of %d anomalous", r.Anomalous, r.Normal+r.Anomalous))
+	line(p.regular, faint, fmt.Sprintf("trained on %d (%s)", r.Train, r.Group))
+	line(p.regular, faint, fmt.Sprintf("%d of %d are anomalous", r.Anomalous, r.Normal+r.Anomalous))
 
 	if r.Image != nil {
 		p.cellImage(0, r.Image)

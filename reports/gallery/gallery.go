@@ -117,9 +117,11 @@ type Row struct {
 	Label ad.Label
 	Truth ad.Truth
 	Rule  Rule
-	// Normal and Anomalous are the numbers of test images of the class.
-	Normal, Anomalous int
-	Image             *image.NRGBA // Size x Size, opaque
+	// Group and Train are the class's half and number of training images in the split;
+	// Normal and Anomalous its test images.
+	Group                    ad.Group
+	Train, Normal, Anomalous int
+	Image                    *image.NRGBA // Size x Size, opaque
 	// Mask is the ground truth at the evaluation size, brought to Size x Size: 255 where
 	// a pixel is anomalous, between at edges; all black for a normal image, and nil if
 	// what the pixels are is unknown.

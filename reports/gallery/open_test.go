@@ -81,7 +81,7 @@ func stored(t *testing.T, store *result.Store, method ad.MethodName, score func(
 	p := metric.DefaultProtocol()
 	p.Size = 16
 	r := &result.Record{Cell: result.Cell{Dataset: "plant", Split: "exp20", Encoder: "bank", Method: method}, Status: result.Done,
-		Classes: []result.Class{{Name: "nut"}}, Inputs: result.Inputs{Dataset: "sha256:aabb", Method: string(method), Protocol: p}}
+		Classes: []result.Class{{Name: "nut", Group: ad.High, Train: 40}}, Inputs: result.Inputs{Dataset: "sha256:aabb", Method: string(method), Protocol: p}}
 	r.Key = r.Inputs.Key()
 	for i := range 6 {
 		s := result.Sample{ID: ad.SampleID("nut/test/" + string(rune('0'+i))), Class: "nut", Score: float32(i)}
