@@ -44,7 +44,7 @@ var layers = []struct {
 	{"datasets", "ad fault home pixels stream tensors datasets/synthetic"},
 	{"datasets/synthetic", "ad fault home stream tensors"},
 	{"splits", "ad fault stream tensors"},
-	{"reports", "ad fault metric result"},
+	{"reports", "ad fault metric pixels progress result stream tensors"},
 }
 
 // homes gives each third-party library the packages that may import it.
@@ -59,7 +59,7 @@ var homes = map[string]string{
 	"google.golang.org/grpc":                 "framework/plugin framework/host framework/protocol",
 	"google.golang.org/protobuf":             "framework/protocol framework/onnx",
 	"github.com/olekukonko/tablewriter":      "reports",
-	"golang.org/x/image":                     "framework/pixels",
+	"golang.org/x/image":                     "framework/pixels reports/gallery",
 	"github.com/spf13/cobra":                 "cmd/ltadbench",
 	"github.com/vbauerster/mpb":              "cmd/ltadbench",
 	"github.com/santhosh-tekuri/jsonschema/": "framework/host",

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,6 +51,25 @@ func (s *Store) cellPath(key ad.Digest) string {
 // MapsPath is where the anomaly maps of a cell are.
 func (s *Store) MapsPath(key ad.Digest) string {
 	return filepath.Join(s.dir, "maps", name(key)+".npy")
+}
+
+// CheckMaps reads the stored anomaly maps of a cell: an error of kind Data if they are
+// not the ones that its record, which must have Maps, was made with.
+func (s *Store) CheckMaps(r *Record) error {
+	path := s.MapsPath(r.Key)
+	f, err := os.Open(path)
+	if err != nil {
+		return fault.New(fault.Data, "%w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return fault.New(fault.System, "%s: %w", path, err)
+	}
+	if got := ad.Digest("sha256:" + hex.EncodeToString(h.Sum(nil))); got != r.Maps.Digest {
+		return fault.New(fault.Data, "%s: damaged: its digest is %s, not %s", path, got, r.Maps.Digest)
+	}
+	return nil
 }
 
 // LogPath is where the log of a cell's plugin is.

@@ -48,7 +48,7 @@ func benchmarkScoring(b *testing.B, images int) {
 		b.Cleanup(func() { r.Close() })
 		return r
 	}
-	s := &scoring{protocol: p, workers: runtime.GOMAXPROCS(0), truth: &truth{row: map[ad.SampleID]int{}}}
+	s := &scoring{protocol: p, workers: runtime.GOMAXPROCS(0), truth: &Truth{row: map[ad.SampleID]int{}}}
 	s.maps = write("maps.npy", tensors.Float32, images, []int{side, side}, func(w *tensors.Writer, i int) error {
 		// Noise on two bumps: smooth as methods' maps are.
 		row := make([]float32, side*side)

@@ -22,23 +22,23 @@ import (
 // truths are the opened pixel truths of this run, by dataset.
 type truths struct {
 	mu     sync.Mutex
-	opened map[ad.DatasetName]*truth
+	opened map[ad.DatasetName]*Truth
 }
 
 func (t *truths) close() {
 	for _, one := range t.opened {
-		one.close()
+		one.Close()
 	}
 }
 
-func (p *Plan) truth(ctx context.Context, d *dataset) (*truth, error) {
+func (p *Plan) truth(ctx context.Context, d *dataset) (*Truth, error) {
 	p.truths.mu.Lock()
 	defer p.truths.mu.Unlock()
 	if p.truths.opened == nil {
-		p.truths.opened = map[ad.DatasetName]*truth{}
+		p.truths.opened = map[ad.DatasetName]*Truth{}
 	}
-	return get(p.truths.opened, d.Name, func() (*truth, error) {
-		return openTruth(ctx, p.CacheDir, d.Dataset, d.fingerprint.Digest, p.protocol, p.Threads, p.Show)
+	return get(p.truths.opened, d.Name, func() (*Truth, error) {
+		return OpenTruth(ctx, p.CacheDir, d.Dataset, d.fingerprint.Digest, p.protocol, p.Threads, p.Show)
 	})
 }
 
@@ -179,11 +179,7 @@ func (p *Plan) rescore(ctx context.Context, old *result.Record, d *dataset, prot
 // takeMaps gives the new record the maps of the old one, checked.
 func (p *Plan) takeMaps(old, r *result.Record) error {
 	from, to := p.Store.MapsPath(old.Key), p.Store.MapsPath(r.Key)
-	digest, err := digestOf(from)
-	if err == nil && digest != old.Maps.Digest {
-		err = fmt.Errorf("%s: damaged: its digest is %s, not %s", from, digest, old.Maps.Digest)
-	}
-	if err != nil {
+	if err := p.Store.CheckMaps(old); err != nil {
 		return fmt.Errorf("%w: %w", errNoMaps, err)
 	}
 	if from == to {

@@ -32,19 +32,19 @@ func TestTruthIsTheMasks(t *testing.T) {
 	d, cache := tiny(t)
 	p := metric.DefaultProtocol()
 	p.Size = 32
-	open := func() *truth {
-		got, err := openTruth(t.Context(), cache, d, "sha256:00", p, 2, progress.None)
+	open := func() *Truth {
+		got, err := OpenTruth(t.Context(), cache, d, "sha256:00", p, 2, progress.None)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(got.close)
+		t.Cleanup(got.Close)
 		return got
 	}
-	check := func(got *truth) {
+	check := func(got *Truth) {
 		t.Helper()
 		pixels := make([]uint8, p.Size*p.Size)
 		for _, s := range d.Part(ad.Test) {
-			if err := got.fill(s.ID, s.Truth, pixels); err != nil {
+			if err := got.Fill(s.ID, s.Truth, pixels); err != nil {
 				t.Fatal(err)
 			}
 			want := make([]uint8, len(pixels))

@@ -18,7 +18,7 @@ import (
 // method has run and when stored maps are scored again.
 type scoring struct {
 	protocol metric.Protocol
-	truth    *truth
+	truth    *Truth
 	maps     *tensors.Reader // [len(samples), H, W] in the order of samples; nil if the method gives none
 	resize   *metric.Resizer
 	scorer   *metric.Scorer // nil if image scores do not come from maps
@@ -147,7 +147,7 @@ func (p *classPixels) ID(i int) ad.SampleID { return p.samples[p.index[i]].ID }
 
 func (p *classPixels) Truth(i int, truth []uint8) error {
 	s := p.samples[p.index[i]]
-	return p.truth.fill(s.ID, s.Truth, truth)
+	return p.truth.Fill(s.ID, s.Truth, truth)
 }
 
 func (p *classPixels) Scores(i int, scores []float32) error {

@@ -19,22 +19,25 @@ import (
 	"github.com/ltadbench/ltadbench/framework/tensors"
 )
 
-// truth is the pixel truth of a dataset's test images at the evaluation size. The
+// Truth is the pixel truth of a dataset's test images at the evaluation size. The
 // masks are resized once per dataset and protocol and kept in the cache for all
 // cells. They are read row by row: the host's memory does not grow with their number.
-type truth struct {
+type Truth struct {
 	file *tensors.Reader // uint8 [masks, Size, Size], 0 or 1; nil if no image has a mask
 	row  map[ad.SampleID]int
 }
 
-func (t *truth) close() {
+// Close closes its file.
+func (t *Truth) Close() {
 	if t.file != nil {
 		t.file.Close()
 	}
 }
 
-// fill writes the truth of the pixels of an image.
-func (t *truth) fill(id ad.SampleID, known ad.Truth, dst []uint8) error {
+// Fill writes the truth of the pixels of an image, of which that much is known: 1
+// anomalous, 0 normal or unknown. dst has Size x Size elements. It is safe for
+// concurrent use.
+func (t *Truth) Fill(id ad.SampleID, known ad.Truth, dst []uint8) error {
 	switch known {
 	case ad.TruthMask:
 		row, ok := t.row[id]
@@ -52,10 +55,11 @@ func (t *truth) fill(id ad.SampleID, known ad.Truth, dst []uint8) error {
 	return nil
 }
 
-// openTruth gives the truth of the test images, from the cache if it is there.
-func openTruth(ctx context.Context, cacheDir string, d *datasets.Dataset, fingerprint ad.Digest, p metric.Protocol,
-	workers int, show progress.Reporter) (*truth, error) {
-	t := &truth{row: map[ad.SampleID]int{}}
+// OpenTruth gives the truth of the test images of a dataset, whose fingerprint is
+// given, under the protocol: from the cache if it is there.
+func OpenTruth(ctx context.Context, cacheDir string, d *datasets.Dataset, fingerprint ad.Digest, p metric.Protocol,
+	workers int, show progress.Reporter) (*Truth, error) {
+	t := &Truth{row: map[ad.SampleID]int{}}
 	var masked []ad.Sample
 	for _, s := range d.Part(ad.Test) {
 		if s.Truth == ad.TruthMask {
