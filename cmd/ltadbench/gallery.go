@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -93,7 +92,7 @@ of about ` + fmt.Sprint(pageRows) + ` rows; they are listed. Needs the dataset, 
 				return fault.New(fault.Usage, "-o %s: there are %d sheets: %s and others", out, len(sheets), sheets[0].Title()).
 					WithHint("choose one with --only, or name a directory")
 			}
-			if err := writable(out, single); err != nil {
+			if err := checkOutput(out, !single); err != nil {
 				return err
 			}
 			return a.drawGallery(c.Context(), b, s, sheets, out, single)
@@ -117,24 +116,6 @@ func cast[T ~string](list []string) (out []T) {
 		out = append(out, T(s))
 	}
 	return out
-}
-
-// writable makes the directory of the output, and checks that files can be made there
-// before much work is done.
-func writable(out string, single bool) error {
-	dir := out
-	if single {
-		dir = filepath.Dir(out)
-	} else if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fault.New(fault.System, "-o %s: %w", out, err)
-	}
-	probe, err := os.CreateTemp(dir, ".ltadbench-*")
-	if err != nil {
-		return fault.New(fault.System, "-o %s: cannot write there: %w", out, err)
-	}
-	probe.Close()
-	os.Remove(probe.Name())
-	return nil
 }
 
 // drawGallery opens the sheets and writes their pictures.

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -109,7 +107,7 @@ func (a *app) loadFor(c *cobra.Command, v *view) (*config.Bench, reports.Options
 	}
 	o, err := v.options(c, b)
 	if err == nil && v.output != "" {
-		err = writable(v.output)
+		err = checkOutput(v.output, false)
 	}
 	if err == nil && len(v.ablate) > 0 {
 		b, err = a.ablate(c.Context(), b, v)
@@ -124,22 +122,6 @@ func (a *app) loadFor(c *cobra.Command, v *view) (*config.Bench, reports.Options
 		o.Published, err = published(b)
 	}
 	return b, o, err
-}
-
-// writable says, before anything is computed for it, whether a file can be written.
-func writable(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".ltadbench-*")
-	if err == nil {
-		f.Close()
-		err = os.Remove(f.Name())
-	}
-	if info, statErr := os.Stat(path); err == nil && statErr == nil && info.IsDir() {
-		err = fmt.Errorf("%s: is a directory", path)
-	}
-	if err != nil {
-		return fault.New(fault.System, "--output: cannot write: %w", err).WithHint("name a file in a directory that is there and that you may write to")
-	}
-	return nil
 }
 
 // show writes the tables of entries.
