@@ -39,11 +39,12 @@ var layers = []struct {
 	{"framework/host", "ad fault home plugin protocol tensors"},
 	{"framework/plugintest", "ad encoder fault host plugin protocol stream tensors"},
 	{"framework/result", "ad fault metric"},
+	{"framework/compare", "ad fault metric stream result"},
 	{"framework/runner", "*"},
 	{"datasets", "ad fault home pixels stream tensors datasets/synthetic"},
 	{"datasets/synthetic", "ad fault home stream tensors"},
 	{"splits", "ad fault stream tensors"},
-	{"reports", "ad fault metric result"},
+	{"reports", "ad compare fault metric result"},
 }
 
 // homes gives each third-party library the packages that may import it.

@@ -75,8 +75,7 @@ func Rescore(ctx context.Context, s Setup) (entries []result.Entry, warnings []s
 			return nil, nil, err
 		}
 		if d.fingerprint.Digest != old.Inputs.Dataset {
-			return nil, nil, fault.New(fault.NotComparable, "%s: the dataset has changed since: its fingerprint was %s and is %s",
-				cell, old.Inputs.Dataset, d.fingerprint.Digest).WithHint("restore the data, or run the benchmark again")
+			return nil, nil, changed(cell.String(), old.Inputs.Dataset, d.fingerprint.Digest)
 		}
 		r, err := p.rescore(ctx, old, d, p.protocol)
 		if errors.Is(err, errNoMaps) {
@@ -179,11 +178,7 @@ func (p *Plan) rescore(ctx context.Context, old *result.Record, d *dataset, prot
 // takeMaps gives the new record the maps of the old one, checked.
 func (p *Plan) takeMaps(old, r *result.Record) error {
 	from, to := p.Store.MapsPath(old.Key), p.Store.MapsPath(r.Key)
-	digest, err := digestOf(from)
-	if err == nil && digest != old.Maps.Digest {
-		err = fmt.Errorf("%s: damaged: its digest is %s, not %s", from, digest, old.Maps.Digest)
-	}
-	if err != nil {
+	if err := checkMaps(from, old.Maps.Digest); err != nil {
 		return fmt.Errorf("%w: %w", errNoMaps, err)
 	}
 	if from == to {
