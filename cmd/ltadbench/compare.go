@@ -209,8 +209,12 @@ func (a *app) findRun(b *config.Bench, name string, r storedRun, none error) (*s
 	if slices.Contains(methods, name) && none != nil {
 		return nil, none
 	}
-	ran := func(e result.Entry) bool { return string(e.Cell.Method) == name }
-	if slices.Contains(methods, name) || slices.ContainsFunc(r.entries, ran) {
+	for _, e := range r.entries {
+		if method := string(e.Cell.Method); !slices.Contains(methods, method) { // of an ablation
+			methods = append(methods, method)
+		}
+	}
+	if slices.Contains(methods, name) {
 		return r.of(ad.MethodName(name))
 	}
 	dir, method := name, ""
@@ -219,7 +223,7 @@ func (a *app) findRun(b *config.Bench, name string, r storedRun, none error) (*s
 	}
 	if !isDir(dir) || dir != name && method == "" {
 		e := fault.New(fault.Usage, "%q is no method of %s, no results directory, and no DIR@METHOD", name, b.File)
-		e.Hint = cmp.Or(fault.Suggest(name, methods), "methods: "+strings.Join(methods, ", "))
+		e.Hint = fault.Suggest(name, methods)
 		return nil, e
 	}
 	var err error

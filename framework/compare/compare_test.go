@@ -250,8 +250,13 @@ func TestNotComparable(t *testing.T) {
 	if _, err := Match(a, b, true); fault.KindOf(err) != fault.Data {
 		t.Errorf("nothing in common: %v", err)
 	}
-	if _, err := Match(nil, nil, true); fault.KindOf(err) != fault.Data {
-		t.Errorf("nothing at all: %v", err)
+	for _, b := range [][]Result{nil, a} {
+		if _, err := Match(nil, b, true); fault.KindOf(err) != fault.Data {
+			t.Errorf("nothing at all: %v", err)
+		}
+		if _, err := Match(b, nil, true); fault.KindOf(err) != fault.Data {
+			t.Errorf("nothing at all: %v", err)
+		}
 	}
 }
 
@@ -264,7 +269,7 @@ func TestLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"plant/exp100/bank/weak/seed0: B has no such cell", "plant/step100/bank/strong/seed0: A has no such cell"}
-	if len(matched) != 1 || strings.Join(matched[0].LeftOut, "\n") != strings.Join(want, "\n") {
+	if len(matched) != 1 || matched[0].MethodB != "strong" || strings.Join(matched[0].LeftOut, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%+v", matched)
 	}
 }

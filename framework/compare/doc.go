@@ -39,7 +39,11 @@
 // the mean over pairs and over the group's classes; the interval is between the
 // percentiles of the resamples (linear between order statistics). It says nothing about
 // other seeds of the training, nor about other classes. Where both are perfect on the
-// images that there are, it is [0, 0]: no resample can show what was never seen.
+// images that there are, it is [0, 0]: no resample can show what was never seen. With few
+// images it is somewhat too narrow: in simulations with 20 normal and 20 or 60 anomalous
+// images a class, intervals of 95% held the true difference of AUROCs in 93 to 95% of 2000
+// trials for one class by image, in 92 to 94% by pixel, and in 94 to 96% for 6 or 15
+// classes. For F1-max, which takes the best of many thresholds, it is off the middle.
 //
 // Resamples for which the metric is undefined for a class (all its anomalous images
 // drawn have none of their defects left at the evaluation size) have no part in the

@@ -69,8 +69,8 @@ func Match(a, b []Result, crossed bool) ([]Matched, error) {
 	for _, r := range a {
 		other, found := others[of(r.Cell)]
 		m := Matched{Dataset: r.Cell.Dataset, Split: r.Cell.Split, Encoder: r.Cell.Encoder, MethodA: r.Cell.Method, MethodB: r.Cell.Method}
-		if crossed {
-			m.MethodB = b[0].Cell.Method
+		if crossed && found {
+			m.MethodB = other.Cell.Method
 		}
 		at := slices.IndexFunc(out, func(o Matched) bool {
 			return o.Dataset == m.Dataset && o.Split == m.Split && o.Encoder == m.Encoder && o.MethodA == m.MethodA
@@ -82,6 +82,7 @@ func Match(a, b []Result, crossed bool) ([]Matched, error) {
 			out[at].LeftOut = append(out[at].LeftOut, fmt.Sprintf("%s: B has no such cell", r.Cell))
 			continue
 		}
+		out[at].MethodB = m.MethodB
 		delete(others, of(r.Cell))
 		errs = append(errs, out[at].add(Pair{r, other}))
 	}

@@ -56,7 +56,7 @@ type Permutation struct {
 }
 
 // PermutationTest is the two-sided test of the mean difference under flips of the
-// signs. Differences are at most 1; s is used only if there are more than 20.
+// signs. Differences are from -1 to 1 and at most 2000; s is used only for more than 20.
 func PermutationTest(differences []float64, s *stream.Stream) Permutation {
 	// In units of 2^-52: sums are exact and do not depend on the order. A difference is
 	// off by half a unit, and what equal sums of others were rounded to by as much.
