@@ -40,11 +40,12 @@ var layers = []struct {
 	{"framework/plugintest", "ad encoder fault host plugin protocol stream tensors"},
 	{"framework/result", "ad fault metric"},
 	{"baselines", "ad fault metric result"},
+	{"framework/compare", "ad fault metric stream result"},
 	{"framework/runner", "*"},
 	{"datasets", "ad fault home pixels stream tensors datasets/synthetic"},
 	{"datasets/synthetic", "ad fault home stream tensors"},
 	{"splits", "ad fault stream tensors"},
-	{"reports", "ad fault metric pixels progress result stream tensors"},
+	{"reports", "ad compare fault metric pixels progress result stream tensors"},
 }
 
 // homes gives each third-party library the packages that may import it.

@@ -111,7 +111,7 @@ func configName(b *config.Bench, s *result.Store) (string, error) {
 		}
 	}
 	if b.Ablation() {
-		name += " (ablations)"
+		name += ablations
 	}
 	return name, nil
 }

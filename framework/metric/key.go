@@ -34,3 +34,7 @@ func firstNaN(scores []float32) int {
 	}
 	return -1
 }
+
+// Key maps a score to an integer of the same order, by which this package ranks: -0
+// and +0 have one key, infinities are the ends, and a NaN lies beyond them.
+func Key(score float32) uint32 { return key(score) }

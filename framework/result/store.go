@@ -341,6 +341,28 @@ func (s *Store) Index(config string) (Index, error) {
 	return ix, nil
 }
 
+// Indexes reads the indexes of all configurations, by the names of their files. For
+// each that cannot be read there is an error of kind Data.
+func (s *Store) Indexes() (list []Index, errs []error) {
+	for _, path := range s.match("index", "*.json") {
+		var ix Index
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(text, &ix)
+		}
+		switch {
+		case err != nil:
+			errs = append(errs, fault.New(fault.Data, "%s: not an index that can be used: %w", path, err).
+				WithHint("run `ltadbench run`; it finds the finished cells and writes the index again"))
+		case ix.Schema != Schema:
+			errs = append(errs, fault.New(fault.Data, "%s: schema %d, this ltadbench reads %d", path, ix.Schema, Schema))
+		default:
+			list = append(list, ix)
+		}
+	}
+	return list, errs
+}
+
 // Earlier gives the keys that a cell of this name had in the last run of any
 // configuration. Indexes that cannot be read are passed over.
 func (s *Store) Earlier(cell Cell) []ad.Digest {

@@ -75,8 +75,7 @@ func Rescore(ctx context.Context, s Setup) (entries []result.Entry, warnings []s
 			return nil, nil, err
 		}
 		if d.fingerprint.Digest != old.Inputs.Dataset {
-			return nil, nil, fault.New(fault.NotComparable, "%s: the dataset has changed since: its fingerprint was %s and is %s",
-				cell, old.Inputs.Dataset, d.fingerprint.Digest).WithHint("restore the data, or run the benchmark again")
+			return nil, nil, changed(cell.String(), old.Inputs.Dataset, d.fingerprint.Digest)
 		}
 		r, err := p.rescore(ctx, old, d, p.protocol)
 		if errors.Is(err, errNoMaps) {
