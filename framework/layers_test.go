@@ -38,7 +38,7 @@ var layers = []struct {
 	{"framework/plugin", "ad fault protocol tensors"},
 	{"framework/host", "ad fault home plugin protocol tensors"},
 	{"framework/plugintest", "ad encoder fault host plugin protocol stream tensors"},
-	{"framework/result", "ad fault metric"},
+	{"framework/result", "ad fault metric tensors"},
 	{"baselines", "ad fault metric result"},
 	{"framework/compare", "ad fault metric stream result"},
 	{"framework/runner", "*"},

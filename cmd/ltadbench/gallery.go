@@ -29,6 +29,7 @@ func (a *app) galleryCommand() *cobra.Command {
 	var rules, methods, only []string
 	var by, out string
 	var names map[string]string
+	var v view
 	c := &cobra.Command{
 		Use:   "gallery -o FILE.png|DIR",
 		Short: "draw test images with every method's anomaly map; run nothing",
@@ -66,6 +67,9 @@ of about ` + fmt.Sprint(pageRows) + ` rows; they are listed. Needs the dataset, 
 				o.Names[ad.MethodName(m)] = name
 			}
 			b, err := a.load()
+			if err == nil && len(v.ablate) > 0 {
+				b, err = a.ablate(c.Context(), b, &v)
+			}
 			if err != nil {
 				return err
 			}
@@ -108,6 +112,7 @@ of about ` + fmt.Sprint(pageRows) + ` rows; they are listed. Needs the dataset, 
 	f.StringToStringVar(&names, "names", nil, "what to call methods, as METHOD=NAME")
 	f.IntVar(&o.Size, "size", 160, "width and height of each image, in pixels")
 	f.StringArrayVar(&only, "only", nil, onlyHelp)
+	v.ablateFlag(c)
 	return c
 }
 
@@ -215,7 +220,7 @@ type pictured struct {
 
 func (d *pictured) Digest() ad.Digest { return d.digest }
 
-func (d *pictured) Truth(ctx context.Context, p metric.Protocol) (gallery.Truth, error) {
+func (d *pictured) Truth(ctx context.Context, p metric.Protocol) (result.Truth, error) {
 	if t := d.truths[p]; t != nil {
 		return t, nil
 	}

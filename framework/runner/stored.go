@@ -11,7 +11,6 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
 	"github.com/ltadbench/ltadbench/framework/result"
-	"github.com/ltadbench/ltadbench/framework/tensors"
 )
 
 // PixelReader opens the pixels of stored results: their maps, brought to the
@@ -63,24 +62,11 @@ func (p *PixelReader) Open(ctx context.Context, s *result.Store, r *result.Recor
 	if err != nil {
 		return nil, err
 	}
-	if err := s.CheckMaps(r); err != nil {
-		return nil, fault.New(fault.Data, "%w", err).WithHint("run the cell again with --fresh")
-	}
-	path := s.MapsPath(r.Key)
-	maps, err := tensors.OpenReader(path)
+	maps, err := s.OpenMaps(r)
 	if err != nil {
-		return nil, fault.New(fault.Data, "%w", err)
+		return nil, fault.New(fault.KindOf(err), "%w", err).WithHint("run the cell again with --fresh")
 	}
-	if len(maps.Shape) != 3 || maps.Rows() != len(r.Samples) || maps.DType != tensors.Float32 {
-		maps.Close()
-		return nil, fault.New(fault.Data, "%s: %s is not one map for each of the record's %d samples", path, maps.Header, len(r.Samples))
-	}
-	resize, err := metric.NewResizer(r.Inputs.Protocol, maps.Shape[1], maps.Shape[2])
-	if err != nil {
-		maps.Close()
-		return nil, err
-	}
-	return &Pixels{&scoring{protocol: r.Inputs.Protocol, truth: truth, maps: maps, resize: resize}, r.Samples}, nil
+	return &Pixels{maps, truth}, nil
 }
 
 // truth is that of the result's dataset at its evaluation size.
@@ -120,21 +106,10 @@ func changed(what string, was, is ad.Digest) error {
 
 // Pixels are those of one result's test images.
 type Pixels struct {
-	scoring *scoring
-	samples []result.Sample
+	*result.MapFile
+	truth *Truth
 }
-
-// Close closes the maps.
-func (p *Pixels) Close() error { return p.scoring.maps.Close() }
 
 // Class is the images of one class whose pixels' truth is known, in the order of the
 // record's samples.
-func (p *Pixels) Class(name ad.ClassName) metric.Pixels {
-	px := &classPixels{scoring: p.scoring, samples: p.samples}
-	for i, s := range p.samples {
-		if s.Class == name && s.Truth != ad.TruthUnknown {
-			px.index = append(px.index, i)
-		}
-	}
-	return px
-}
+func (p *Pixels) Class(name ad.ClassName) metric.Pixels { return p.MapFile.Class(name, p.truth) }

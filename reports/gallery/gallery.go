@@ -157,13 +157,7 @@ type Dataset interface {
 	// OpenImage reads the image of a sample.
 	OpenImage(s ad.Sample) (*pixels.Image, error)
 	// Truth opens the pixel truth of the test images under a protocol. It stays open.
-	Truth(ctx context.Context, p metric.Protocol) (Truth, error)
-}
-
-// Truth is the pixel truth of a dataset at a protocol's size.
-type Truth interface {
-	// Fill writes 1 for each anomalous pixel of an image and 0 for the others.
-	Fill(id ad.SampleID, known ad.Truth, dst []uint8) error
+	Truth(ctx context.Context, p metric.Protocol) (result.Truth, error)
 }
 
 // Build chooses the images of the entries, as Choose does, and opens them.

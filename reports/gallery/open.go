@@ -10,7 +10,6 @@ import (
 	"github.com/ltadbench/ltadbench/framework/pixels"
 	"github.com/ltadbench/ltadbench/framework/progress"
 	"github.com/ltadbench/ltadbench/framework/result"
-	"github.com/ltadbench/ltadbench/framework/tensors"
 )
 
 // Open fills in the pictures of a sheet that Choose made. That the dataset is not the
@@ -66,7 +65,7 @@ func (s *Sheet) classes() (out []ad.ClassName) {
 type opening struct {
 	*Sheet
 	src         Source
-	truth       Truth
+	truth       result.Truth
 	task        progress.Task
 	done, total int // classes of methods, and images
 }
@@ -151,17 +150,17 @@ func (o *opening) column(ctx context.Context, i int) error {
 		}
 		return nil
 	}
-	defer m.file.Close()
-	m.truth = o.truth
+	defer m.Close()
 	for _, class := range o.classes() {
 		o.task.Update(float64(o.done), float64(o.total), c.Name+" "+string(class))
-		scale, err := m.scale(ctx, class, o.src.Workers)
+		// nil if none of the class's pixels is known to be normal
+		of, err := metric.Thresholds(ctx, m.Class(class, o.truth), o.Protocol, rates[1:], o.src.Workers)
 		if err != nil {
 			return err
 		}
 		for r := range o.Rows {
 			if row := &o.Rows[r]; row.Class == class {
-				if err := m.draw(&row.Maps[i], row.ID, scale, o.options.Size); err != nil {
+				if err := m.draw(&row.Maps[i], row.ID, scale(of), o.options.Size); err != nil {
 					return err
 				}
 			}
@@ -173,57 +172,21 @@ func (o *opening) column(ctx context.Context, i int) error {
 
 // methodMaps are the stored maps of one method.
 type methodMaps struct {
-	record *result.Record
-	file   *tensors.Reader
-	resize *metric.Resizer
-	size   int // of the evaluation
-	truth  Truth
-	row    map[ad.SampleID]int
-	p      metric.Protocol
+	*result.MapFile
+	row map[ad.SampleID]int
+	p   metric.Protocol
 }
 
 func openMaps(store *result.Store, r *result.Record, p metric.Protocol) (*methodMaps, error) {
-	if err := store.CheckMaps(r); err != nil {
-		return nil, err
-	}
-	file, err := tensors.OpenReader(store.MapsPath(r.Key))
+	file, err := store.OpenMaps(r)
 	if err != nil {
-		return nil, fault.New(fault.Data, "%w", err)
-	}
-	if file.DType != tensors.Float32 || len(file.Shape) != 3 || file.Shape[0] != len(r.Samples) {
-		file.Close()
-		return nil, fault.New(fault.Data, "%s: holds %s, not the maps of %d images", store.MapsPath(r.Key), file.Header, len(r.Samples))
-	}
-	m := &methodMaps{record: r, file: file, size: p.Size, p: p, row: map[ad.SampleID]int{}}
-	if m.resize, err = metric.NewResizer(p, file.Shape[1], file.Shape[2]); err != nil {
-		file.Close()
 		return nil, err
 	}
+	m := &methodMaps{file, map[ad.SampleID]int{}, p}
 	for i, s := range r.Samples {
 		m.row[s.ID] = i
 	}
 	return m, nil
-}
-
-// scores writes the map of sample i at the evaluation size.
-func (m *methodMaps) scores(i int, dst []float32) error {
-	raw := make([]float32, m.file.RowLen())
-	if err := m.file.ReadRows(raw, i); err != nil {
-		return fault.New(fault.System, "%w", err)
-	}
-	m.resize.Resize(dst, raw)
-	return nil
-}
-
-// scale finds the scale of one class; nil if none of its pixels is known to be normal.
-func (m *methodMaps) scale(ctx context.Context, class ad.ClassName, workers int) (scale, error) {
-	px := &classPixels{methodMaps: m}
-	for i, s := range m.record.Samples {
-		if s.Class == class && s.Truth != ad.TruthUnknown {
-			px.index = append(px.index, i)
-		}
-	}
-	return metric.Thresholds(ctx, px, m.p, rates[1:], workers)
 }
 
 // draw fills in the map of one image.
@@ -237,30 +200,17 @@ func (m *methodMaps) draw(to *Map, id ad.SampleID, s scale, size int) error {
 		to.Missing = "no pixel of the class is known to be normal"
 		return nil
 	}
-	scores := make([]float32, m.size*m.size)
-	if err := m.scores(at, scores); err != nil {
+	side := m.p.Size
+	scores := make([]float32, side*side)
+	if err := m.Scores(at, scores); err != nil {
 		return err
 	}
 	to.Level = image.NewGray(image.Rect(0, 0, size, size))
 	for y := range size {
-		from := scores[(2*y+1)*m.size/(2*size)*m.size:]
+		from := scores[(2*y+1)*side/(2*size)*side:]
 		for x := range size {
-			to.Level.Pix[y*size+x] = s.level(from[(2*x+1)*m.size/(2*size)])
+			to.Level.Pix[y*size+x] = s.level(from[(2*x+1)*side/(2*size)])
 		}
 	}
 	return nil
-}
-
-// classPixels is the images of one class as metric.Pixels.
-type classPixels struct {
-	*methodMaps
-	index []int // into the record's samples
-}
-
-func (p *classPixels) Len() int                             { return len(p.index) }
-func (p *classPixels) ID(i int) ad.SampleID                 { return p.record.Samples[p.index[i]].ID }
-func (p *classPixels) Scores(i int, scores []float32) error { return p.scores(p.index[i], scores) }
-func (p *classPixels) Truth(i int, truth []uint8) error {
-	s := p.record.Samples[p.index[i]]
-	return p.truth.Fill(s.ID, s.Truth, truth)
 }

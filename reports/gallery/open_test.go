@@ -49,7 +49,7 @@ func (p plant) OpenImage(s ad.Sample) (*pixels.Image, error) {
 	return m, nil
 }
 
-func (p plant) Truth(context.Context, metric.Protocol) (gallery.Truth, error) { return p, nil }
+func (p plant) Truth(context.Context, metric.Protocol) (result.Truth, error) { return p, nil }
 
 func (p plant) Fill(id ad.SampleID, known ad.Truth, dst []uint8) error {
 	clear(dst)
@@ -221,7 +221,7 @@ func TestWhatIsMissing(t *testing.T) {
 		}
 	}
 	if len(s.Problems) != 2 || !strings.Contains(s.Problems[0].Error(), "damaged: its digest is") ||
-		!strings.Contains(s.Problems[1].Error(), "not the maps of 5 images") {
+		!strings.Contains(s.Problems[1].Error(), "is not one map for each of the record's 5 samples") {
 		t.Errorf("problems %v", s.Problems)
 	}
 	if m := s.Rows[0].Maps[5]; m.Of != 0 {
