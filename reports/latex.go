@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,22 +16,14 @@ import (
 // that numbers are aligned there whatever stands behind them.
 func (s Sheet) latex(w io.Writer, label string) error {
 	var b strings.Builder
-	environment := "table"
-	if len(s.Heads) > 6 {
-		environment = "table*" // both columns of a page
-	}
-	fmt.Fprintf(&b, "\\begin{%s}[t]\n\\centering\n", environment)
+	fit := s.fit()
+	fmt.Fprintf(&b, "\\begin{%s}[t]\n\\centering\n", fit.environment)
 	caption := s.Subject + ". " + s.Legend
 	if s.Title != "" {
-		caption = s.Title + ": " + caption
+		caption = numbered.ReplaceAllString(s.Title, "") + ": " + caption
 	}
 	fmt.Fprintf(&b, "\\caption{%s}\n\\label{tab:%s}\n", escapeLaTeX(caption), label)
-	switch {
-	case len(s.Heads) > 9:
-		b.WriteString("\\scriptsize\n\\setlength{\\tabcolsep}{2pt}\n")
-	case len(s.Heads) > 6:
-		b.WriteString("\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n")
-	}
+	b.WriteString(fit.font)
 	fmt.Fprintf(&b, "\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", len(s.Labels)), strings.Repeat("r@{}l", len(s.Heads)))
 	s.latexHeads(&b)
 	b.WriteString("\\midrule\n")
@@ -63,9 +56,60 @@ func (s Sheet) latex(w io.Writer, label string) error {
 		}
 		b.WriteString("\\end{minipage}\n")
 	}
-	fmt.Fprintf(&b, "\\end{%s}\n", environment)
+	fmt.Fprintf(&b, "\\end{%s}\n", fit.environment)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// numbered is how titles of another paper's tables begin; here they get numbers anew.
+var numbered = regexp.MustCompile(`^(Table|Figure) [0-9]+: `)
+
+// fit is how a table gets on a page.
+type fit struct {
+	environment string  // table, or table* for both columns of a page
+	font        string  // commands that make it smaller
+	char, gap   float64 // width of a character, and of the space between columns, in points
+	width       float64 // what it must fit in, in points
+}
+
+// fits go from the best to what fits everything. The widths are a column of a page with
+// two, and a page with one of LaTeX's own article class.
+var fits = []fit{
+	{"table", "", 5.4, 12, 240},
+	{"table", "\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n", 4.5, 6, 240},
+	{"table*", "", 5.4, 12, 345},
+	{"table*", "\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n", 4.5, 6, 345},
+	{"table*", "\\scriptsize\n\\setlength{\\tabcolsep}{2pt}\n", 3.75, 4, math.Inf(1)},
+}
+
+// fit estimates, by the lengths of its texts, what the table fits in.
+func (s Sheet) fit() fit {
+	widths := make([]int, 0, len(s.Labels)+len(s.Heads))
+	for j, l := range s.Labels {
+		n := utf8.RuneCountInString(l)
+		for _, line := range s.Lines {
+			n = max(n, utf8.RuneCountInString(line.Labels[j]))
+		}
+		widths = append(widths, n)
+	}
+	for j, h := range s.Heads {
+		n := utf8.RuneCountInString(h.Name)
+		for _, line := range s.Lines {
+			c := line.Cells[j]
+			n = max(n, len(c.Text+c.Std)+min(len(c.Std), 2)+len(c.Notes))
+		}
+		widths = append(widths, n)
+	}
+	for _, f := range fits {
+		total := 0.0
+		for _, n := range widths {
+			total += f.char*float64(n) + f.gap
+		}
+		if total <= f.width {
+			return f
+		}
+	}
+	return fits[len(fits)-1]
 }
 
 // latexHeads writes one line of headings, or two if columns share groups.
