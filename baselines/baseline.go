@@ -140,9 +140,13 @@ func deviation(xs []float64) float64 {
 	return math.Sqrt(sum / float64(len(xs)-1))
 }
 
-// Check reports the first rule that cannot be followed: it names a method that no cell
-// has, or counts deviations without two seeds.
+// Check reports that there are no cells, which any result would pass, or the first rule
+// that cannot be followed: it names a method that no cell has, or counts deviations
+// without two seeds.
 func (b *Baseline) Check() error {
+	if len(b.Cells) == 0 {
+		return fault.New(fault.Data, "a baseline without cells has nothing to compare with")
+	}
 	var methods []ad.MethodName
 	for _, c := range b.Cells {
 		if !slices.Contains(methods, c.Cell.Method) {

@@ -53,6 +53,10 @@ func ParseBaseline(file string, text []byte) (*Baseline, error) {
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
 	}
+	if len(b.Cells) == 0 {
+		p.fail(root, "a baseline without cells has nothing to compare with")
+		return nil, errors.Join(p.errs...)
+	}
 	return b, b.Check()
 }
 

@@ -89,7 +89,11 @@ func firstComment(text []byte) string {
 
 func (b *Baseline) tolerance() string {
 	var w strings.Builder
-	fmt.Fprintf(&w, "schema: %d\n%stolerance:\n", BaselineSchema, toleranceHeader)
+	fmt.Fprintf(&w, "schema: %d\n%stolerance:", BaselineSchema, toleranceHeader)
+	if len(b.Rules) == 0 {
+		w.WriteString(" []")
+	}
+	w.WriteString("\n")
 	for _, r := range b.Rules {
 		var parts []string
 		parts = appendList(parts, "methods", r.Methods)
