@@ -225,14 +225,14 @@ func compare(b *baselines.Baseline, base baselines.BaselineCell, e reports.Entry
 	failure := ""
 	if failed {
 		failure, _, _ = strings.Cut(now.Failure.Message, "\n")
-		failure = fmt.Sprintf("failed now (%s, by the %s): %s", now.Failure.Kind, now.Failure.Source, failure)
+		failure = fmt.Sprintf("%s, by the %s: %s", now.Failure.Kind, now.Failure.Source, failure)
 	}
 	switch {
 	case len(c.Inputs) > 0:
 		c.Verdict = NotComparable
 		return c, nil
 	case failed && base.Status == result.Failed:
-		c.Reason = failure + "; in the baseline too"
+		c.Reason = "it failed as in the baseline: " + failure
 		return c, nil
 	case failed:
 		c.Verdict, c.Reason = Failed, failure
