@@ -62,7 +62,7 @@ In GitHub Actions there are annotations, too.`,
 	}
 	c.Flags().StringVar(&v.baseline, "baseline", "", "the baseline's file (needed)")
 	c.Flags().StringArrayVar(&v.only, "only", nil, onlyHelp+"; the baseline's other cells are not looked at")
-	c.Flags().BoolVar(&v.run, "run", false, "first run the cells that are not finished, as `ltadbench run` does")
+	c.Flags().BoolVar(&v.run, "run", false, "first run the cells that are not finished, as the command run does")
 	c.Flags().BoolVar(&v.all, "all", false, "print all numbers, also those that are equal")
 	c.Flags().StringVar(&v.format, "format", verifyFormats[0], "what to print: "+strings.Join(verifyFormats, ", "))
 	c.Flags().StringVar(&v.json, "json", "", "also write the whole comparison to this file")
