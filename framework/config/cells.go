@@ -95,14 +95,43 @@ var filterKeys = map[string]func(Cell) []string{
 	"seed":    func(c Cell) []string { return []string{strconv.FormatUint(c.Seed, 10)} },
 }
 
-// Filter expands the benchmark to the cells that pass every filter. A filter is
-// KEY=VALUE[,VALUE...] with the keys dataset, split, encoder, method and seed;
-// values of one key, also in several filters, are alternatives. Errors are of kind
-// fault.Usage: an unknown key or value, with the nearest there is, or filters that
-// no cell passes.
+// Filter expands the benchmark to the cells that pass every filter (see Select). That
+// no cell passes is an error of kind fault.Usage, too.
 func (b *Bench) Filter(only []string) ([]Cell, error) {
+	wanted, err := b.Select(only)
+	if err != nil {
+		return nil, err
+	}
+	cells := slices.DeleteFunc(b.Expand(), func(c Cell) bool {
+		return !wanted.Passes(func(key string) []string { return filterKeys[key](c) })
+	})
+	if len(cells) == 0 {
+		return nil, fault.New(fault.Usage, "--only %s: no cell of %s is all of that", strings.Join(only, " --only "), b.File)
+	}
+	return cells, nil
+}
+
+// Selection is filters that have been read: the values wanted of each key.
+type Selection map[string][]string
+
+// Passes says whether a cell passes all filters. values gives those that it has for a
+// key: dataset, split, encoder, method or seed.
+func (s Selection) Passes(values func(key string) []string) bool {
+	for key, list := range s {
+		if !slices.ContainsFunc(values(key), func(v string) bool { return slices.Contains(list, v) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// Select reads filters. A filter is KEY=VALUE[,VALUE...] with the keys dataset, split,
+// encoder, method and seed; values of one key, also in several filters, are
+// alternatives. Errors are of kind fault.Usage: an unknown key or value, with the
+// nearest there is.
+func (b *Bench) Select(only []string) (Selection, error) {
 	cells := b.Expand()
-	wanted := map[string][]string{}
+	wanted := Selection{}
 	for _, filter := range only {
 		key, list, ok := strings.Cut(filter, "=")
 		if !ok {
@@ -132,18 +161,7 @@ func (b *Bench) Filter(only []string) ([]Cell, error) {
 			wanted[key] = append(wanted[key], value)
 		}
 	}
-	cells = slices.DeleteFunc(cells, func(c Cell) bool {
-		for key, list := range wanted {
-			if !slices.ContainsFunc(filterKeys[key](c), func(v string) bool { return slices.Contains(list, v) }) {
-				return true
-			}
-		}
-		return false
-	})
-	if len(cells) == 0 {
-		return nil, fault.New(fault.Usage, "--only %s: no cell of %s is all of that", strings.Join(only, " --only "), b.File)
-	}
-	return cells, nil
+	return wanted, nil
 }
 
 func applies[T ~string](only []T, name T) bool {

@@ -37,11 +37,15 @@ type Cell struct {
 
 // String names the cell as `ltadbench run --dry-run` lists it.
 func (c Cell) String() string {
-	split := c.Split
-	if c.SplitSeed != 0 {
-		split += fmt.Sprintf("-seed%d", c.SplitSeed)
+	return fmt.Sprintf("%s/%s/%s/%s/seed%d", c.Dataset, c.SplitID(), c.Encoder, c.Method, c.Seed)
+}
+
+// SplitID is the split and, unless it is 0, its seed: "exp100-seed3".
+func (c Cell) SplitID() string {
+	if c.SplitSeed == 0 {
+		return c.Split
 	}
-	return fmt.Sprintf("%s/%s/%s/%s/seed%d", c.Dataset, split, c.Encoder, c.Method, c.Seed)
+	return fmt.Sprintf("%s-seed%d", c.Split, c.SplitSeed)
 }
 
 // Inputs is everything that can change a cell's numbers.

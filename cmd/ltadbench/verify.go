@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ltadbench/ltadbench/baselines"
+	"github.com/ltadbench/ltadbench/framework/config"
+	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/framework/runner"
+	"github.com/ltadbench/ltadbench/reports/verify"
+)
+
+// verification is the flags of the command.
+type verification struct {
+	baseline   string
+	only       []string
+	run        bool
+	all        bool
+	format     string
+	json       string
+	junit      string
+	annotate   bool
+	annotation bool // the flag was given
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var v verification
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "compare results with a stored baseline",
+		Long: `verify compares the stored results of the last run with a baseline: seven metrics of
+all, majority and minority classes of each cell, each with the tolerance that the file
+gives it. It prints the numbers that moved further, and the classes that moved most.
+
+A number is compared only where data, split, encoder, method, options, seed and protocol
+are those of the baseline; where one differs, the cell is not comparable, which is
+neither a pass nor a failure. The method's version and program, the engine and the
+machine may differ; that is stated.
+
+Exit status: 4 if a number regressed, or a cell failed that has numbers in the
+baseline; else 5 if a cell of the baseline was not comparable or has no result; else 0.
+A damaged result file counts as a missing one, and the status is then 1 unless it is 4.
+In GitHub Actions there are annotations, too.`,
+		Example: `  ltadbench verify --baseline baselines/embedded.yaml
+  ltadbench verify --baseline baselines/embedded.yaml --run --only method=ltad
+  ltadbench verify --baseline baselines/embedded.yaml --junit verify.xml --json verify.json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			v.annotation = c.Flags().Changed("annotate")
+			return a.verify(c, v)
+		},
+	}
+	c.Flags().StringVar(&v.baseline, "baseline", "", "the baseline's file (needed)")
+	c.Flags().StringArrayVar(&v.only, "only", nil, onlyHelp+"; the baseline's other cells are not looked at")
+	c.Flags().BoolVar(&v.run, "run", false, "first run the cells that are not finished, as the command run does")
+	c.Flags().BoolVar(&v.all, "all", false, "print all numbers, also those that are equal")
+	c.Flags().StringVar(&v.format, "format", verifyFormats[0], "what to print: "+strings.Join(verifyFormats, ", "))
+	c.Flags().StringVar(&v.json, "json", "", "also write the whole comparison to this file")
+	c.Flags().StringVar(&v.junit, "junit", "", "also write a JUnit report, a test case for each cell, to this file")
+	c.Flags().BoolVar(&v.annotate, "annotate", false, "write annotations of GitHub Actions to standard error (default: if GITHUB_ACTIONS is true)")
+	return c
+}
+
+var verifyFormats = []string{"table", "json"}
+
+func (a *app) verify(c *cobra.Command, v verification) error {
+	if !slices.Contains(verifyFormats, v.format) {
+		return fault.New(fault.Usage, "--format %q is not one of %s", v.format, strings.Join(verifyFormats, ", "))
+	}
+	if v.baseline == "" {
+		return fault.New(fault.Usage, "which baseline? Give --baseline FILE").WithHint("`ltadbench baseline save NAME` stores one")
+	}
+	base, err := baselines.ReadBaseline(v.baseline)
+	if err != nil {
+		return err
+	}
+	b, err := a.load()
+	if err != nil {
+		return err
+	}
+	wanted, err := b.Select(v.only)
+	if err != nil {
+		return err
+	}
+	if v.run {
+		if err := a.runFirst(c, b, v.only); err != nil {
+			return err
+		}
+	}
+	s, err := a.stored(b, v.only)
+	if err != nil {
+		return err
+	}
+	r, err := verify.Compare(v.baseline, base, func(cell result.Cell) bool { return passes(wanted, cell) }, s.entries)
+	if err != nil {
+		return err
+	}
+	a.close() // no bar may draw into the table
+	if err := v.write(a.out, r); err != nil {
+		return err
+	}
+	if v.annotate || !v.annotation && os.Getenv("GITHUB_ACTIONS") == "true" {
+		if err := r.WriteAnnotations(a.errOut); err != nil {
+			return fault.New(fault.System, "%w", err)
+		}
+	}
+	bad := r.Err()
+	if fault.KindOf(bad) == fault.Regression {
+		return errors.Join(bad, s.problem())
+	}
+	return errors.Join(s.problem(), bad)
+}
+
+// runFirst runs what is not finished. That cells fail is no error here: their failures
+// are part of the comparison.
+func (a *app) runFirst(c *cobra.Command, b *config.Bench, only []string) error {
+	s, err := a.setup(b, only, b.Run.Device, b.Run.Engine)
+	if err != nil {
+		return err
+	}
+	plan, err := runner.NewPlan(c.Context(), s)
+	if err != nil {
+		return err
+	}
+	err = a.run(c, plan, runner.Order{Jobs: max(1, b.Run.Jobs)}, func() error { return nil })
+	if err != nil && fault.KindOf(err) == fault.CellsFailed {
+		return nil
+	}
+	return err
+}
+
+// write prints the comparison and writes the files that are asked for.
+func (v verification) write(out io.Writer, r *verify.Result) error {
+	for _, f := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{{v.json, r.WriteJSON}, {v.junit, r.WriteJUnit}} {
+		if f.path == "" {
+			continue
+		}
+		var text bytes.Buffer
+		if err := f.write(&text); err != nil {
+			return fault.New(fault.Internal, "%s: %w", f.path, err)
+		}
+		if err := result.WriteFile(f.path, text.Bytes()); err != nil {
+			return err
+		}
+	}
+	if v.format == "json" {
+		return r.WriteJSON(out)
+	}
+	return r.WriteTable(out, v.all)
+}
+
+// passes says whether a cell, which the configuration need not have, passes the filters.
+func passes(wanted config.Selection, cell result.Cell) bool {
+	return wanted.Passes(func(key string) []string {
+		switch key {
+		case "dataset":
+			return []string{string(cell.Dataset)}
+		case "split":
+			return []string{cell.Split, cell.SplitID()}
+		case "encoder":
+			return []string{cell.Encoder}
+		case "method":
+			return []string{string(cell.Method)}
+		case "seed":
+			return []string{strconv.FormatUint(cell.Seed, 10)}
+		}
+		panic(fmt.Sprintf("no cell has a %s", key)) // Select knows these keys alone
+	})
+}
