@@ -14,13 +14,29 @@ func (a *app) reportCommand() *cobra.Command {
 	var only []string
 	c := &cobra.Command{
 		Use:   "report",
-		Short: "print the table from stored results; run nothing",
-		Long: `report prints the comparison table of the last run from its stored results. CSV and
-JSON hold the numbers as fractions of 1 with all their digits. With --ablate it prints
-the ablation tables of all runs with it, in which presets that never ran have no row.`,
+		Short: "write tables from stored results; run nothing",
+		Long: `report writes tables of the last run from its stored results, in one of these layouts:
+
+  comparison  a row for each config, task and group of classes; a column for each method
+  ablation    a row for each preset (with --ablate) or method; All, High and Low of each
+              task as columns
+  per-class   a row for each class, and the means below
+  grid        the two columns of an ablation table as rows and columns
+
+as a table for the terminal, markdown, latex (needs the booktabs package alone), csv or
+json. These two hold the numbers as fractions of 1 with all their digits, and the keys of
+the records behind them; reports/FORMATS.md in the source describes them. The same
+results give the same bytes. Numbers that failed or are undefined have footnotes. A
+stored file that cannot be used is named and left out, and the exit status is 1.
+
+With --ablate it is the ablation tables of all runs with it, in which presets that never
+ran have no row. --published puts the numbers of LTAD's paper beside those of the same
+dataset, imbalance and method.`,
 		Example: `  ltadbench report
-  ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro
-  ltadbench report --ablate ltad=6`,
+  ltadbench report -f latex -o table.tex --methods uniad,ltad --names uniad=UniAD,ltad=LTAD
+  ltadbench report --layout per-class --only split=exp100
+  ltadbench report -f csv --classes All,High,Low --metrics image_auroc,pixel_aupro
+  ltadbench report --ablate ltad=9 --layout grid`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, o, err := a.loadFor(c, &v)
