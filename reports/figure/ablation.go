@@ -31,7 +31,6 @@ func (d *drawing) ablation() {
 		}
 	}
 	for _, c := range d.configs {
-		d.reportLost(c)
 		for _, title := range titles {
 			t := ablationPlot{label: c.label, table: title}
 			for _, p := range d.Presets {

@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -25,20 +26,23 @@ type multiples struct {
 
 const (
 	multipleGap  = vg.Length(7)  // between columns
-	titleHeight  = vg.Length(12) // above each panel
+	titleHeight  = vg.Length(13) // above each panel
 	multiplesTop = vg.Length(4)
+	widestPanel  = vg.Length(130)
 )
 
 // newMultiples lays out a page for the classes. Panels are as high as wide times the
 // ratio.
 func newMultiples(classes []result.Class, keys []key, x, y axis, right vg.Length, ratio float64) *multiples {
 	m := &multiples{classes: classes, right: right, left: leftMargin(y) + 2, bottom: bottomMargin(x) + 3}
-	m.columns = max(1, min(6, int(math.Ceil(math.Sqrt(1.3*float64(len(classes)))))))
+	m.columns = min(len(classes), 6, int(math.Ceil(math.Sqrt(1.3*float64(len(classes))))))
 	m.width = textWidth
-	if m.columns == 1 {
-		m.width = columnWidth
+	around := m.left + 4 + multipleGap*vg.Length(m.columns-1) // what is not panels and their right
+	m.panelWidth = (m.width-around)/vg.Length(m.columns) - right
+	if m.panelWidth > widestPanel { // of the few classes of a small dataset
+		m.panelWidth = widestPanel
+		m.width = around + vg.Length(m.columns)*(m.panelWidth+right)
 	}
-	m.panelWidth = (m.width-m.left-4-multipleGap*vg.Length(m.columns-1))/vg.Length(m.columns) - right
 	m.panelHeight = m.panelWidth * vg.Length(ratio)
 	m.legend = newLegend(keys, m.width-8)
 	return m
@@ -65,14 +69,17 @@ func (m *multiples) each(s *sheet, f func(i int, box vg.Rectangle, first, last b
 	}
 }
 
-// why says why a class has no curve; "" if it has one.
-func why(c result.Class) string {
+// why says why a class with these test images has no curve; "" if it has one.
+func why(samples []result.Sample) string {
+	has := func(l ad.Label) bool {
+		return slices.ContainsFunc(samples, func(s result.Sample) bool { return s.Label == l })
+	}
 	switch {
-	case c.Normal == 0 && c.Anomalous == 0:
+	case len(samples) == 0:
 		return "no test images"
-	case c.Anomalous == 0:
+	case !has(ad.Anomalous):
 		return "no anomalous test images"
-	case c.Normal == 0:
+	case !has(ad.Normal):
 		return "no normal test images"
 	}
 	return ""
@@ -81,7 +88,6 @@ func why(c result.Class) string {
 // curves draws the ROC or precision-recall curves of image scores, a panel for each
 // class.
 func (d *drawing) curves(c *config) {
-	d.reportLost(c)
 	var methods []series
 	for _, s := range d.methods(c) {
 		if len(s.records[0].Samples) == 0 {
@@ -152,7 +158,6 @@ func (p *curvesPlot) figure() *Figure {
 	f.paint = func(s *sheet) {
 		m.each(s, func(i int, box vg.Rectangle, first, last bool) {
 			q := &panel{sheet: s, box: box, x: x, y: y}
-			q.grid(true)
 			p.class(q, i)
 			q.frame(last, first)
 			q.title(string(p.classes[i].Name), fmt.Sprintf("%d train", p.classes[i].Train))
@@ -164,18 +169,20 @@ func (p *curvesPlot) figure() *Figure {
 
 // class draws the curves of a class, and their areas beside them.
 func (p *curvesPlot) class(q *panel, i int) {
-	if reason := why(p.classes[i]); reason != "" {
+	samples := ofSamples(p.methods[0].records[0], p.classes[i].Name)
+	if reason := why(samples); reason != "" {
 		q.undefined(reason)
 		return
 	}
+	q.grid(true)
 	line := draw.LineStyle{Color: middle, Width: thin, Dashes: []vg.Length{1, 1.5}}
 	if p.metric == ad.ImageAUROC {
 		q.StrokeLines(line, []vg.Point{q.at(0, 0), q.at(1, 1)})
 	} else { // the precision of a detector that knows nothing
-		share := float64(p.classes[i].Anomalous) / float64(p.classes[i].Normal+p.classes[i].Anomalous)
+		share := prevalence(samples)
 		q.StrokeLines(line, []vg.Point{q.at(0, share), q.at(1, share)})
 	}
-	lead := min(7.5, (q.box.Max.Y-q.box.Min.Y-6)/vg.Length(len(p.methods)))
+	lead := min(7.5, (q.box.Max.Y-q.box.Min.Y-8)/vg.Length(len(p.methods)))
 	at := vg.Point{X: q.box.Max.X + 3, Y: q.box.Max.Y - 3}
 	label := "AUROC"
 	if p.metric == ad.ImageAP {
@@ -189,6 +196,9 @@ func (p *curvesPlot) class(q *panel, i int) {
 		}
 		q.curve(points, s.style, k, len(p.methods))
 		at.Y -= lead
+		if k == 0 {
+			at.Y -= max(0, 6-lead)
+		}
 		area := "–"
 		if a := p.areas[i][k]; a != nil {
 			area = number(*a)
@@ -214,7 +224,7 @@ func (p *curvesPlot) describe(f *Figure) {
 		what, area = "Precision-recall", "average precision"
 		baseline = "the dotted line is the share of anomalous images, the precision of chance"
 	}
-	f.caption = fmt.Sprintf("%s. %s curves of image scores, a panel for each class, most populated first, with each curve's %s in percent; %s.%s",
+	f.caption = fmt.Sprintf("%s. %s curves of image scores, a panel for each class, most populated first (with its number of training images), and each curve's %s in percent; %s.%s",
 		p.label, what, area, baseline, firstSeedNote(p.methods))
 	var parts []string
 	for k, s := range p.methods {

@@ -174,11 +174,13 @@ type series struct {
 
 func (d *drawing) display(m ad.MethodName) string { return cmp.Or(d.Names[m], string(m)) }
 
-// reportLost tells which methods have no results here, for one reason or another.
-func (d *drawing) reportLost(c *config) {
-	for _, m := range d.Methods {
-		if why := c.lost[m]; why != "" && len(c.records[m]) == 0 {
-			d.skip("%s: %s %s", c.label, m, why)
+// reportLost tells which methods have no results where others may, and why.
+func (d *drawing) reportLost() {
+	for _, c := range d.configs {
+		for _, m := range d.Methods {
+			if why := c.lost[m]; why != "" && len(c.records[m]) == 0 {
+				d.skipped = append(d.skipped, fmt.Sprintf("%s: %s %s", c.label, m, why))
+			}
 		}
 	}
 }
@@ -207,12 +209,12 @@ type stat struct {
 	n         int
 }
 
-// summarise takes what value gives for the records; nil is left out. Of none the mean
-// is NaN.
+// summarise takes what value gives for the records; nil is left out, as is what is no
+// fraction and so no metric. Of none the mean is NaN.
 func summarise(records []*result.Record, value func(*result.Record) *float64) stat {
 	var xs []float64
 	for _, r := range records {
-		if v := value(r); v != nil && finite(*v) {
+		if v := value(r); v != nil && *v >= 0 && *v <= 1 {
 			xs = append(xs, *v)
 		}
 	}

@@ -17,7 +17,6 @@ import (
 // distribution draws how many training images each class has, and below it a panel
 // for each metric of the classes, on the same axis.
 func (d *drawing) distribution(c *config) {
-	d.reportLost(c)
 	methods := d.methods(c)
 	classes := c.classes(methods)
 	if len(classes) == 0 {
@@ -150,7 +149,7 @@ var (
 const (
 	countHeight = vg.Length(70)
 	valueHeight = vg.Length(86)
-	panelGap    = vg.Length(8)
+	panelGap    = vg.Length(11)
 )
 
 func (p *distributionPlot) figure() *Figure {
@@ -160,6 +159,10 @@ func (p *distributionPlot) figure() *Figure {
 	}
 	counts := linear(0, float64(p.largest()), 4, false)
 	counts.label = "training images"
+	counts.ticks = slices.DeleteFunc(counts.ticks, func(t tick) bool { return t.at != math.Trunc(t.at) })
+	for i, t := range counts.ticks {
+		counts.ticks[i].label = strconv.Itoa(int(t.at))
+	}
 	counts.max *= 1.12 // for the numbers
 	axes := []axis{counts}
 	for _, v := range p.values {
@@ -174,8 +177,8 @@ func (p *distributionPlot) figure() *Figure {
 	}
 	left += 2
 	slot := (f.width - left - 4) / vg.Length(len(p.classes))
-	names := newNames(p.classes, slot)
-	legend := newLegend(p.keys(), f.width-8)
+	names := newNames(p.classes, left, slot)
+	legend := p.legend(f.width - 8)
 	f.height = 4 + legend.height() + 4 + countHeight + vg.Length(len(p.values))*(panelGap+valueHeight) + tickLength + names.height + 3
 	f.paint = func(s *sheet) {
 		y := f.height - 4
@@ -215,22 +218,25 @@ func (p *distributionPlot) largest() int {
 	return n
 }
 
-func (p *distributionPlot) keys() (keys []key) {
+// legend has the bars in a row of their own.
+func (p *distributionPlot) legend(width vg.Length) (l legend) {
 	if p.available != nil {
-		keys = append(keys, fillKey("before sampling", beforeFill), fillKey("after", afterFill))
-	}
-	for _, m := range p.methods {
-		keys = append(keys, lineKey(m.name, m.style, false))
+		l = newLegend([]key{fillKey("before sampling", beforeFill), fillKey("after sampling", afterFill)}, width)
 	}
 	if len(p.values) == 0 {
-		return keys[:len(keys)-len(p.methods)]
+		return l
+	}
+	var keys []key
+	for _, m := range p.methods {
+		keys = append(keys, lineKey(m.name, m.style, false))
 	}
 	if len(p.full) > 0 {
 		keys = append(keys, key{"trained on all images", func(s *sheet, r vg.Rectangle) {
 			square.draw(s, vg.Point{X: (r.Min.X + r.Max.X) / 2, Y: (r.Min.Y + r.Max.Y) / 2}, mark, middle, true)
 		}})
 	}
-	return keys
+	l.rows = append(l.rows, newLegend(keys, width).rows...)
+	return l
 }
 
 // halves parts the majority from the minority.
@@ -247,7 +253,7 @@ func (p *distributionPlot) halves(q *panel) {
 func (p *distributionPlot) bars(q *panel, slot vg.Length) {
 	for i, c := range p.classes {
 		bar := func(n int, f fill) {
-			from, to := q.at(float64(i)-0.38, 0), q.at(float64(i)+0.38, float64(n))
+			from, to := q.at(float64(i)-0.38, 0), q.at(float64(i)+0.38, float64(max(0, n)))
 			q.rect(vg.Rectangle{Min: from, Max: to}, f)
 		}
 		top := c.Train
@@ -266,8 +272,8 @@ func (p *distributionPlot) bars(q *panel, slot vg.Length) {
 
 // lines draws a metric of each class, those of all images hollow.
 func (p *distributionPlot) lines(q *panel, v classValues, slot vg.Length) {
-	if v.metric == ad.ImageAUROC || v.metric == ad.PixelAUROC {
-		if at := q.at(0, 50).Y; at > q.box.Min.Y && at < q.box.Max.Y {
+	if level := chance(v.metric); level > 0 {
+		if at := q.at(0, level).Y; at > q.box.Min.Y && at < q.box.Max.Y {
 			q.StrokeLine2(draw.LineStyle{Color: middle, Width: thin}, q.box.Min.X, at, q.box.Max.X, at)
 		}
 	}
@@ -337,7 +343,11 @@ func (p *distributionPlot) describe(f *Figure) {
 			f.caption += ", hollow where the method was trained on all images"
 		}
 	}
-	f.caption += "." + seedsNote(p.methods)
+	f.caption += "."
+	if slices.ContainsFunc(p.values, func(v classValues) bool { return chance(v.metric) > 0 }) {
+		f.caption += " An AUROC of 50% is chance."
+	}
+	f.caption += seedsNote(p.methods)
 }
 
 // names are the classes' names below a panel.
@@ -348,18 +358,22 @@ type names struct {
 	height vg.Length
 }
 
-// newNames writes names horizontally where they fit in their slots, else at an angle.
-func newNames(classes []result.Class, slot vg.Length) names {
+// newNames writes horizontally if the names fit in their slots, the first of which is
+// that far from the sheet's edge; else at an angle, or upright.
+func newNames(classes []result.Class, left, slot vg.Length) names {
 	n := names{size: tickSize}
-	for _, c := range classes {
-		n.list = append(n.list, shorten(string(c.Name), tickSize, 70))
+	slanted := slot > 1.5*n.size
+	for i, c := range classes {
+		name := shorten(string(c.Name), tickSize, 70)
+		n.list = append(n.list, name)
+		slanted = slanted && textWidthOf(name, n.size)*math.Sqrt2/2 < left+slot*(vg.Length(i)+0.5)
 	}
 	w := widest(n.list, n.size)
 	switch {
 	case w < slot*0.95:
 		n.height = n.size + 2
 		return n
-	case slot > 1.5*n.size:
+	case slanted:
 		n.angle = math.Pi / 4
 	default:
 		n.angle = math.Pi / 2

@@ -3,6 +3,7 @@ package figure
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"html"
 	"image/png"
@@ -42,41 +43,51 @@ func (f *Figure) Encode(format string) ([]byte, error) {
 	return nil, unknown("figure format", format, Formats)
 }
 
-// svgFont is how vgsvg names the typeface in every text, where we name it once, with
-// what stands in for it: fonts of the same widths.
-var svgFont = regexp.MustCompile(`font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;`)
+// svgFont is how vgsvg names the typeface in every text; we name it once.
+const svgFont = "font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;"
 
 // svgHead is what vgsvg writes before the drawing.
 var svgHead = regexp.MustCompile(`^<\?xml[^>]*>\s*<!--[^>]*-->\s*<svg[^>]*>`)
 
+// svg is what gonum's canvas writes, with a head of our own (who is told of the figure
+// and not shown it, which fonts may stand in), and the widths of texts, so that a font
+// of other widths does not push words over each other.
 func (f *Figure) svg() ([]byte, error) {
-	c := vgsvg.New(f.width, f.height)
-	f.draw(plainText{c})
+	c := &measured{Canvas: vgsvg.New(f.width, f.height)}
+	f.draw(c)
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
 		return nil, fault.New(fault.Internal, "%s: svg: %w", f.name, err)
 	}
-	body := b.Bytes()
-	head := svgHead.FindIndex(body)
-	if head == nil {
-		return nil, fault.New(fault.Internal, "%s: svg: vgsvg writes another beginning than we know", f.name)
+	body := b.String()
+	head := svgHead.FindString(body)
+	texts := strings.Split(strings.ReplaceAll(body[len(head):], svgFont, ""), "<text ")
+	if head == "" || len(texts) != len(c.widths)+1 {
+		return nil, fault.New(fault.Internal, "%s: svg: vgsvg writes another form than we know", f.name)
 	}
-	body = svgFont.ReplaceAll(body[head[1]:], nil)
 	width, height := decimal(float64(f.width)), decimal(float64(f.height))
+	title, alt := html.EscapeString(plain(f.title)), html.EscapeString(plain(f.alt))
 	var out bytes.Buffer
-	out.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" width="` + width + `pt" height="` + height + `pt" viewBox="0 0 ` + width + " " + height +
-		`" role="img" aria-label="` + html.EscapeString(plain(f.alt)) + `" font-family="'Liberation Sans', Arimo, Arial, Helvetica, sans-serif">` + "\n")
-	out.WriteString("<title>" + html.EscapeString(plain(f.title)) + "</title>\n<desc>" + html.EscapeString(plain(f.alt)) + "</desc>\n")
-	out.WriteString(`<rect width="100%" height="100%" fill="#FFFFFF"/>`)
-	out.Write(body)
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%spt" height="%spt" viewBox="0 0 %s %s" role="img" aria-label="%s" `+
+		`font-family="'Liberation Sans', Arimo, Arial, Helvetica, sans-serif">`+"\n<title>%s</title>\n<desc>%s</desc>\n", width, height, width, height, alt, title, alt)
+	out.WriteString(`<rect width="100%" height="100%" fill="#FFFFFF"/>` + texts[0])
+	for i, text := range texts[1:] {
+		fmt.Fprintf(&out, `<text textLength="%s" lengthAdjust="spacingAndGlyphs" %s`, decimal(c.widths[i]), text)
+	}
 	return out.Bytes(), nil
 }
 
-// plainText is a canvas that gets no text that XML cannot hold.
-type plainText struct{ *vgsvg.Canvas }
+// measured is a canvas that notes the widths of texts, and gets none that XML cannot
+// hold.
+type measured struct {
+	*vgsvg.Canvas
+	widths []float64
+}
 
-func (c plainText) FillString(f font.Face, at vg.Point, s string) {
-	c.Canvas.FillString(f, at, plain(s))
+func (c *measured) FillString(f font.Face, at vg.Point, s string) {
+	s = plain(s)
+	c.widths = append(c.widths, f.Width(s).Points())
+	c.Canvas.FillString(f, at, s)
 }
 
 // plain replaces control characters and what is no UTF-8.
@@ -102,7 +113,7 @@ func (f *Figure) png() ([]byte, error) {
 	c := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(DPI))
 	f.draw(c)
 	var b bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, c.Image()); err != nil {
+	if err := png.Encode(&b, c.Image()); err != nil {
 		return nil, fault.New(fault.Internal, "%s: png: %w", f.name, err)
 	}
 	// The resolution stands in a chunk of its own, right after the header, which is the

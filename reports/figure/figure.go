@@ -123,6 +123,7 @@ func Draw(ctx context.Context, in Input, kinds []string) (figs []*Figure, skippe
 	if err != nil {
 		return nil, nil, err
 	}
+	d.reportLost()
 	for _, kind := range Kinds {
 		if !slices.Contains(kinds, kind) {
 			continue

@@ -54,9 +54,9 @@ func (d *drawing) imbalanceOf(first *config, together func(*config) bool) {
 			case len(factors) >= 2:
 				p.panels = append(p.panels, panel)
 			case len(factors) == 1:
-				d.skip("%s: %s: one factor of %s, %v; a curve needs two", label, m, t.name, factors[0])
-			default:
-				d.skip("%s: %s: no results on %s", label, m, t.name)
+				d.skip("%s: one factor of %s, %v; a curve needs two", label, t.name, factors[0])
+			case slices.ContainsFunc(d.configs, func(c *config) bool { return together(c) && d.Splits[c.split].Type == t.name }):
+				d.skip("%s: no %s on %s", label, m, t.name)
 			}
 		}
 		if len(p.panels) > 0 {
@@ -151,10 +151,10 @@ func (p *imbalancePlot) figure() *Figure {
 	if reversed {
 		grey := style{color: middle, marker: markers}
 		if straight {
-			keys = append(keys, lineKey("order", grey, false))
+			keys = append(keys, lineKey("order of classes", grey, false))
 		}
 		grey.dashes = reverseDashes
-		keys = append(keys, lineKey("reversed", grey, true))
+		keys = append(keys, lineKey("reversed order", grey, true))
 	}
 	y := linear(low, min(high, 100), 5, true)
 	y.label = metricNames[p.metric] + " (%)"

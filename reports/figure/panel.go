@@ -34,9 +34,12 @@ func (a axis) norm(x float64) float64 {
 // linear makes an axis over a range, with about n steps between round numbers. With
 // round the range is widened to them.
 func linear(low, high float64, n int, round bool) axis {
-	if !(high > low) {
-		pad := max(1, math.Abs(low)) * 0.05
+	if size := max(math.Abs(low), math.Abs(high)); !(high-low > 1e-9*size) { // one value, or too close to part
+		pad := max(1, size) * 0.05
 		low, high = low-pad, high+pad
+	}
+	if !finite(low) || !finite(high) || !finite(high-low) {
+		return axis{min: 0, max: 1}
 	}
 	a := axis{min: low, max: high}
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(n))))
@@ -58,8 +61,8 @@ func linear(low, high float64, n int, round bool) axis {
 	for k := first; k <= last; k++ {
 		x := k*step + 0 // no -0
 		label := strconv.FormatFloat(x, 'f', decimals, 64)
-		if math.Abs(x) >= 1e5 || step < 1e-4 {
-			label = strconv.FormatFloat(x, 'g', 3, 64)
+		if steps := max(math.Abs(first), math.Abs(last)); steps*step >= 1e7 || step < 1e-4 {
+			label = strconv.FormatFloat(x, 'g', len(strconv.Itoa(int(steps)))+1, 64)
 		}
 		a.ticks = append(a.ticks, tick{x, label})
 	}
@@ -152,12 +155,12 @@ func (p *panel) frame(xLabels, yLabels bool) {
 	}
 }
 
-// title writes the panel's name over it, and a remark at its right end.
+// title writes the panel's name over it, and a remark at its right end if there is
+// room for both.
 func (p *panel) title(name, remark string) {
-	width, y := p.box.Max.X-p.box.Min.X, p.box.Max.Y+2
-	if remark != "" {
+	width, y := p.box.Max.X-p.box.Min.X, p.box.Max.Y+3
+	if textWidthOf(name, labelSize)+3+textWidthOf(remark, smallSize) <= width {
 		p.write(remark, vg.Point{X: p.box.Max.X, Y: y}, align{-1, 0}, smallSize, 0, middle)
-		width -= textWidthOf(remark, smallSize) + 3
 	}
 	p.write(shorten(name, labelSize, width), vg.Point{X: p.box.Min.X, Y: y}, align{0, 0}, labelSize, 0, ink)
 }

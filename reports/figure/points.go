@@ -38,12 +38,13 @@ func counts(samples []result.Sample) (tp, fp []int) {
 	return tp, fp
 }
 
-// both says whether there are images of both labels; else curves are undefined.
-func both(samples []result.Sample) bool {
-	has := func(l ad.Label) bool {
-		return slices.ContainsFunc(samples, func(s result.Sample) bool { return s.Label == l })
+// prevalence is the share of anomalous images, of which there are some.
+func prevalence(samples []result.Sample) float64 {
+	n := 0
+	for _, s := range samples {
+		n += int(s.Label)
 	}
-	return has(ad.Anomalous) && has(ad.Normal)
+	return float64(n) / float64(len(samples))
 }
 
 // rocCurve gives the points (FP/N, TP/P) from (0,0) to (1,1), one for each distinct
@@ -51,7 +52,7 @@ func both(samples []result.Sample) bool {
 // of the images that share the score, as the area with ties counted half wants it.
 // nil if undefined.
 func rocCurve(samples []result.Sample) []point {
-	if !both(samples) {
+	if why(samples) != "" {
 		return nil
 	}
 	tp, fp := counts(samples)
@@ -67,7 +68,7 @@ func rocCurve(samples []result.Sample) []point {
 // area under the steps that end at these points (steps) is the average precision.
 // nil if undefined.
 func prCurve(samples []result.Sample) []point {
-	if !both(samples) {
+	if why(samples) != "" {
 		return nil
 	}
 	tp, fp := counts(samples)
@@ -94,9 +95,9 @@ func steps(points []point) []point {
 // maxBins is the largest number of a histogram's bins.
 const maxBins = 30
 
-// binEdges divides the range of all finite scores into equal bins: 2 n^(1/3) of them
-// (Rice's rule), which suits the few images of a class, and a skew that rules by the
-// standard deviation do not. nil if no score is finite.
+// binEdges divides the range of all finite scores of n images into min(30, 2 sqrt(n))
+// equal bins: few enough for the few images of a class, and free of assumptions about
+// the scores' spread, which outliers rule. nil if no score is finite.
 func binEdges(samples []result.Sample) []float64 {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, s := range samples {
@@ -113,7 +114,7 @@ func binEdges(samples []result.Sample) []float64 {
 			low, high = low-math.Abs(low)/1e6, high+math.Abs(high)/1e6
 		}
 	}
-	n := int(min(maxBins, math.Ceil(2*math.Cbrt(float64(len(samples))))))
+	n := int(min(maxBins, math.Ceil(2*math.Sqrt(float64(len(samples))))))
 	edges := make([]float64, n+1)
 	for i := range edges {
 		edges[i] = low + (high-low)*float64(i)/float64(n)

@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 
@@ -13,9 +14,8 @@ import (
 // scores draws, for each method, the histograms of the image scores of normal and
 // anomalous test images, a panel for each class.
 func (d *drawing) scores(c *config) {
-	d.reportLost(c)
 	for _, s := range d.methods(c) {
-		if len(s.records[0].Samples) == 0 {
+		if len(s.records[0].Samples) == 0 || len(s.records[0].Classes) == 0 {
 			d.skip("%s: the record of %s has no image scores", c.label, s.method)
 			continue
 		}
@@ -35,6 +35,7 @@ type scoresPlot struct {
 type scoresPanel struct {
 	edges             []float64 // of the bins, which both share; nil: no image
 	normal, anomalous []float64 // nil: no such image
+	lacks             string    // for a ranking; "" for nothing
 }
 
 func (p *scoresPlot) classes() []result.Class { return p.records[0].Classes }
@@ -42,7 +43,7 @@ func (p *scoresPlot) classes() []result.Class { return p.records[0].Classes }
 func (p *scoresPlot) compute() {
 	for _, c := range p.classes() {
 		samples := ofSamples(p.records[0], c.Name)
-		var q scoresPanel
+		q := scoresPanel{lacks: why(samples)}
 		if q.edges = binEdges(samples); q.edges != nil {
 			q.normal = shares(histogram(samples, ad.Normal, q.edges))
 			q.anomalous = shares(histogram(samples, ad.Anomalous, q.edges))
@@ -82,9 +83,9 @@ func (p *scoresPlot) figure() *Figure {
 			}
 		}
 	}
-	y := linear(0, max(top, 10), 3, false)
+	y := linear(0, max(top, 10), 4, false)
 	y.max *= 1.03
-	y.label = "images of a label (%)"
+	y.label = "share of images (%)"
 	x := axis{label: "image score", ticks: []tick{{0, "0"}}}
 	keys := []key{fillKey("normal", normalFill), fillKey("anomalous", anomalousFill)}
 	m := newMultiples(p.classes(), keys, x, y, 0, 0.62)
@@ -105,15 +106,13 @@ func (p *scoresPlot) figure() *Figure {
 // class draws the histograms of a class.
 func (p *scoresPlot) class(q *panel, i int, first, last bool, label string) {
 	c, h := p.classes()[i], p.panels[i]
-	note := ""
+	note := h.lacks
 	if a := c.Metrics[ad.ImageAUROC]; a != nil {
 		note = "AUROC " + number(*a)
-	} else if note = why(c); h.edges != nil && note == "" {
-		note = "AUROC undefined"
 	}
 	if h.edges == nil {
 		q.x = linear(0, 1, 2, false)
-		q.undefined("no test images")
+		q.undefined(cmp.Or(h.lacks, "no finite score"))
 		q.frame(false, first)
 		q.title(string(c.Name), "")
 		return
@@ -138,7 +137,7 @@ func (p *scoresPlot) class(q *panel, i int, first, last bool, label string) {
 
 func (p *scoresPlot) describe(f *Figure) {
 	f.caption = fmt.Sprintf("%s. Image scores of %s on normal (filled) and anomalous (hatched) test images, a panel for each class, most populated first. "+
-		"The bins of a panel are shared; heights are shares of the images of a label.%s", p.label, p.name, firstSeedNote([]series{p.series}))
+		"The bins of a panel are shared; heights are shares of the normal, or of the anomalous, images.%s", p.label, p.name, firstSeedNote([]series{p.series}))
 	low, high := "", ""
 	var least, most *float64
 	for _, c := range p.classes() {
@@ -153,7 +152,7 @@ func (p *scoresPlot) describe(f *Figure) {
 	}
 	f.alt = fmt.Sprintf("Histograms of the image scores of %s, normal against anomalous, one panel for each of %d classes", p.name, len(p.panels))
 	if least != nil {
-		f.alt += fmt.Sprintf("; they overlap least for %s (AUROC %s %%) and most for %s (%s %%)", high, number(*most), low, number(*least))
+		f.alt += fmt.Sprintf("; AUROC from %s %% (%s) to %s %% (%s)", number(*least), low, number(*most), high)
 	}
 	f.alt += "."
 }

@@ -3,7 +3,6 @@ package figure
 import (
 	"image/color"
 	"math"
-	"strings"
 	"sync"
 
 	"gonum.org/v1/plot/font"
@@ -38,16 +37,14 @@ func widest(list []string, size vg.Length) (w vg.Length) {
 	return w
 }
 
-// shorten cuts a text that is wider than that.
+// shorten cuts the middle out of a text that is wider than that: names often differ in
+// their ends.
 func shorten(s string, size, width vg.Length) string {
-	if textWidthOf(s, size) <= width {
-		return s
-	}
 	runes := []rune(s)
-	for len(runes) > 1 && textWidthOf(string(runes)+"…", size) > width {
-		runes = runes[:len(runes)-1]
+	for n := len(runes) - 1; n > 0 && textWidthOf(s, size) > width; n-- {
+		s = string(runes[:(n+1)/2]) + "…" + string(runes[len(runes)-n/2:])
 	}
-	return strings.TrimSpace(string(runes)) + "…"
+	return s
 }
 
 // align says which point of a text stands at its place: -1 its right or upper end,
