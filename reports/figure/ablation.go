@@ -141,10 +141,6 @@ func (p *ablationPlot) figure() *Figure {
 	if y.max > 100 {
 		y = linear(y.min, 100, 5, false)
 	}
-	y.max += (y.max - y.min) * 0.06 // for the numbers
-	if low < base {
-		y.min -= (y.max - y.min) * 0.06
-	}
 	y.label = metricNames[p.metric] + " (%)"
 	columns := p.columns()
 	heads := append([]string{"preset"}, columns...)
@@ -164,6 +160,7 @@ func (p *ablationPlot) figure() *Figure {
 		f.width = textWidth
 	}
 	slot := (f.width - left - 4) / vg.Length(len(p.rows))
+	p.makeRoom(&y, low, high, low < base, slot)
 	var keys []key
 	for i, g := range groups {
 		keys = append(keys, fillKey(map[ad.Group]string{ad.All: "All", ad.High: "High (majority)", ad.Low: "Low (minority)"}[g], fills[i]))
@@ -189,9 +186,7 @@ func (p *ablationPlot) figure() *Figure {
 
 // bars draws a bar for each preset and group, from the base.
 func (p *ablationPlot) bars(q *panel, base float64, slot vg.Length) {
-	const share = 0.84 // of the slot that the bars of a preset have
-	step := share / float64(len(groups))
-	barWidth := slot * vg.Length(step)
+	const share, step = barsShare, barsShare / 3.
 	for i, row := range p.values {
 		for g, s := range row {
 			if s.n == 0 {
@@ -208,40 +203,48 @@ func (p *ablationPlot) bars(q *panel, base float64, slot vg.Length) {
 					end = s.low()
 				}
 			}
-			p.value(q, s.mean, at.X, q.at(from, end).Y, up, barWidth)
+			p.value(q, s.mean, at.X, q.at(from, end).Y, up, slot)
 		}
 	}
 }
 
-// value writes a bar's number at its end, upright where the bar is narrow.
-func (p *ablationPlot) value(q *panel, mean float64, x, y vg.Length, up bool, room vg.Length) {
+// barsShare is the share of a preset's slot that its bars have.
+const barsShare = 0.84
+
+// upright says whether numbers are too wide to stand above bars as they are; the sample
+// is as wide as numbers are.
+func upright(slot vg.Length) bool {
+	return textWidthOf("88.8", smallSize) > slot*barsShare/vg.Length(len(groups))+1
+}
+
+// makeRoom widens the axis so that the numbers at the ends of bars are in the panel.
+func (p *ablationPlot) makeRoom(y *axis, low, high float64, below bool, slot vg.Length) {
+	room := smallSize
+	if upright(slot) {
+		room = textWidthOf("88.8", smallSize) + 3
+	}
+	share := float64(room / ablationHeight)
+	size := (y.max - y.min) / (1 - 2*share)
+	y.max = max(y.max, high+size*share)
+	if below {
+		y.min = min(y.min, low-size*share)
+	}
+}
+
+// value writes a bar's number at its end.
+func (p *ablationPlot) value(q *panel, mean float64, x, y vg.Length, up bool, slot vg.Length) {
 	label := strconv.FormatFloat(mean, 'f', 1, 64)
-	sign := vg.Length(1)
-	a := above
+	a, angle, gap := above, 0., vg.Length(1.5)
 	if !up {
-		sign, a = -1, below
+		a, gap = below, -gap
 	}
-	if textWidthOf(label, smallSize) <= room+1 {
-		q.write(label, vg.Point{X: x, Y: y + sign}, a, smallSize, 0, ink)
-		return
-	}
-	// Upright, inside the bar's end if there is no room beyond it.
-	length := textWidthOf(label, smallSize) + 2
-	if y+sign*length > q.box.Max.Y+6 || y+sign*length < q.box.Min.Y {
-		back := fill{color: white}
-		half := smallSize * 0.5
-		r := vg.Rectangle{Min: vg.Point{X: x - half, Y: y - sign*length}, Max: vg.Point{X: x + half, Y: y - sign*0.8}}
+	if upright(slot) {
+		a, angle = align{0, -0.5}, math.Pi/2
 		if !up {
-			r.Min.Y, r.Max.Y = r.Max.Y, r.Min.Y
+			a.x = -1
 		}
-		q.rect(r, back)
-		y -= sign * (length + 1)
 	}
-	a = align{0, -0.5}
-	if !up {
-		a.x = -1
-	}
-	q.write(label, vg.Point{X: x, Y: y + sign*1.5}, a, min(smallSize, room), math.Pi/2, ink)
+	q.write(label, vg.Point{X: x, Y: y + gap}, a, smallSize, angle, ink)
 }
 
 // matrix writes the presets' columns below their bars.

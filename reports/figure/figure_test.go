@@ -372,6 +372,11 @@ func each(r *result.Record, f func(*result.Sample)) {
 
 // Numbers that a figure shows.
 func TestValues(t *testing.T) {
+	for _, m := range ad.Metrics {
+		if metricNames[m] == "" {
+			t.Errorf("%s has no name on axes", m)
+		}
+	}
 	in := input(t)
 	d, err := newDrawing(in)
 	if err != nil {

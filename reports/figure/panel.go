@@ -142,7 +142,7 @@ func (p *panel) frame(xLabels, yLabels bool) {
 		at := vg.Point{X: p.at(t.at, p.y.min).X, Y: p.box.Min.Y - tickLength}
 		p.StrokeLine2(line, at.X, at.Y, at.X, p.box.Min.Y)
 		if xLabels {
-			p.write(t.label, vg.Point{X: at.X, Y: at.Y - tickGap + 1}, below, tickSize, 0, ink)
+			p.write(t.label, vg.Point{X: at.X, Y: at.Y - tickGap}, below, tickSize, 0, ink)
 		}
 	}
 	if xLabels && p.x.label != "" {

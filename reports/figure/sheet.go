@@ -7,7 +7,6 @@ import (
 
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/font/liberation"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -20,9 +19,9 @@ type sheet struct{ draw.Canvas }
 // place in an SVG where it is not installed.
 var typeface = font.Font{Typeface: "Liberation", Variant: "Sans"}
 
-var fonts = sync.OnceValue(func() text.Plain { return text.Plain{Fonts: font.NewCache(liberation.Collection())} })
+var fonts = sync.OnceValue(func() *font.Cache { return font.NewCache(liberation.Collection()) })
 
-func face(size vg.Length) font.Face { return fonts().Fonts.Lookup(typeface, size) }
+func face(size vg.Length) font.Face { return fonts().Lookup(typeface, size) }
 
 // textWidthOf is how wide a line of text is.
 func textWidthOf(s string, size vg.Length) vg.Length {
@@ -47,9 +46,10 @@ func shorten(s string, size, width vg.Length) string {
 	return s
 }
 
-// align says which point of a text stands at its place: -1 its right or upper end,
-// -0.5 its middle, 0 its left or lower end.
-type align struct{ x, y float64 }
+// align says which point of a text stands at its place: x 0 its left end, -0.5 its
+// middle, -1 its right end; y 0 its baseline, -0.5 the middle of a capital letter or
+// digit, -1 their top.
+type align struct{ x, y vg.Length }
 
 var (
 	centred = align{-0.5, -0.5}
@@ -59,11 +59,24 @@ var (
 	rightOf = align{0, -0.5}
 )
 
+// capHeight is that of the typeface's capital letters and digits, as a share of its
+// size.
+const capHeight = 0.7
+
 // write writes a line of text, turned counterclockwise by the angle.
 func (s *sheet) write(line string, at vg.Point, a align, size vg.Length, angle float64, c color.Color) {
-	fnt := typeface
-	fnt.Size = size
-	s.FillText(text.Style{Color: c, Font: fnt, Rotation: angle, XAlign: text.XAlignment(a.x), YAlign: text.YAlignment(a.y), Handler: fonts()}, at, line)
+	f := face(size)
+	s.SetColor(c)
+	offset := vg.Point{X: f.Width(line) * a.x, Y: size * capHeight * a.y}
+	if angle == 0 {
+		s.FillString(f, at.Add(offset), line)
+		return
+	}
+	s.Push()
+	defer s.Pop()
+	s.Translate(at)
+	s.Rotate(angle)
+	s.FillString(f, offset, line)
 }
 
 // key is an entry of a legend.
