@@ -60,12 +60,14 @@ var homes = map[string]string{
 	"google.golang.org/grpc":                 "framework/plugin framework/host framework/protocol",
 	"google.golang.org/protobuf":             "framework/protocol framework/onnx",
 	"github.com/olekukonko/tablewriter":      "reports",
-	"golang.org/x/image":                     "framework/pixels reports/gallery",
+	"golang.org/x/image":                     "framework/pixels reports",
 	"github.com/spf13/cobra":                 "cmd/ltadbench",
 	"github.com/vbauerster/mpb":              "cmd/ltadbench",
 	"github.com/santhosh-tekuri/jsonschema/": "framework/host",
 	"github.com/agnivade/levenshtein":        "framework/fault",
 	"gonum.org/v1/gonum":                     "plugins",
+	"gonum.org/v1/plot":                      "reports",
+	"codeberg.org/go-pdf/fpdf":               "reports",
 }
 
 func TestImportsGoDownward(t *testing.T) {

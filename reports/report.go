@@ -161,7 +161,7 @@ func Build(entries []Entry, presets []Preset, o Options) (*Report, error) {
 	if len(o.Metrics) == 0 {
 		o.Metrics = []ad.Metric{ad.ImageAUROC, ad.PixelAUROC}
 	}
-	entries, err := o.chosen(entries)
+	entries, err := o.Chosen(entries)
 	if err != nil {
 		return nil, err
 	}
@@ -189,8 +189,9 @@ func CheckLayout(layout string) error {
 	return e.WithHint("layouts: %s", strings.Join(Layouts, ", "))
 }
 
-// chosen gives the entries of the methods that are asked for, in their order.
-func (o Options) chosen(entries []Entry) ([]Entry, error) {
+// Chosen gives the entries of the methods that are asked for, all of them if none is.
+// Methods, also those of Names, without any entry are a fault of kind Usage.
+func (o Options) Chosen(entries []Entry) ([]Entry, error) {
 	var known []string
 	for _, e := range entries {
 		if name := string(e.Cell.Method); !slices.Contains(known, name) {

@@ -125,8 +125,8 @@ Exit status: 0 ok; 1 bad configuration or data, or an internal error; 2 wrong us
 	flags.StringVar(&a.logLevel, "log-level", "warn", "trace, debug, info, warn, error or off")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
 	flags.StringVar(&a.library, "onnxruntime", "", "the ONNX Runtime library to use (default: $LTADBENCH_ORT_LIB, the cache, the system, else fetched)")
-	root.AddCommand(a.runCommand(), a.reportCommand(), a.compareCommand(), a.galleryCommand(), a.baselineCommand(), a.verifyCommand(),
-		a.rescoreCommand(), a.datasetCommand(), a.splitCommand(), a.encoderCommand(), a.pluginCommand(), a.doctorCommand())
+	root.AddCommand(a.runCommand(), a.reportCommand(), a.figuresCommand(), a.galleryCommand(), a.compareCommand(), a.baselineCommand(),
+		a.verifyCommand(), a.rescoreCommand(), a.datasetCommand(), a.splitCommand(), a.encoderCommand(), a.pluginCommand(), a.doctorCommand())
 	wrongUsage(root)
 	return root
 }

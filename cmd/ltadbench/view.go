@@ -35,12 +35,18 @@ func (v *view) flags(c *cobra.Command) {
 	f.StringVarP(&v.format, "format", "f", "table", strings.Join(reports.Formats, ", "))
 	f.StringVar(&v.layout, "layout", "", strings.Join(reports.Layouts, ", ")+" (default: comparison, or ablation with --ablate)")
 	f.StringVarP(&v.output, "output", "o", "", "the file to write to, in place of standard output")
-	f.StringSliceVar(&v.metrics, "metrics", nil, "metrics to show, of "+joined(ad.Metrics)+" (default: output.metrics)")
 	f.StringSliceVar(&v.groups, "classes", nil, "groups of classes to show: All, High, Low (default: output.groups; all of an ablation)")
-	f.StringSliceVar(&v.methods, "methods", nil, "methods to show, in this order (default: all)")
-	f.StringToStringVar(&v.names, "names", nil, "names to show in place of methods', as METHOD=NAME,METHOD=NAME")
 	f.IntVar(&v.decimals, "decimals", 0, "decimals of percentages, 0 to 6 (default: output.decimals)")
 	f.BoolVar(&v.published, "published", false, "beside the numbers those of LTAD's paper, and the differences")
+	v.choiceFlags(c)
+}
+
+// choiceFlags choose among what there are results of.
+func (v *view) choiceFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringSliceVar(&v.metrics, "metrics", nil, "metrics to show, of "+joined(ad.Metrics)+" (default: output.metrics)")
+	f.StringSliceVar(&v.methods, "methods", nil, "methods to show, in this order (default: all)")
+	f.StringToStringVar(&v.names, "names", nil, "names to show in place of methods', as METHOD=NAME,METHOD=NAME")
 }
 
 func joined[T ~string](list []T) string {
