@@ -43,7 +43,7 @@ var layers = []struct {
 	{"datasets", "ad fault home pixels stream tensors datasets/synthetic"},
 	{"datasets/synthetic", "ad fault home stream tensors"},
 	{"splits", "ad fault stream tensors"},
-	{"reports", "ad fault metric result"},
+	{"reports", "ad fault metric progress result"},
 }
 
 // homes gives each third-party library the packages that may import it.

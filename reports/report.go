@@ -124,7 +124,13 @@ type Value struct {
 	Notes []int    `json:"notes,omitempty"` // of the table, counted from 1; they explain it
 
 	Published *Published `json:"published,omitempty"`
+
+	entries []Entry
 }
+
+// Entries are the cells behind the number, one per seed, also those that failed or have
+// not run; none if there is no such cell.
+func (v *Value) Entries() []Entry { return v.entries }
 
 // Run is the number of one cell.
 type Run struct {

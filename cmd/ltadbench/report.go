@@ -17,8 +17,15 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "print the table from stored results; run nothing",
 		Long: `report prints the comparison table of the last run from its stored results. CSV and
 JSON hold the numbers as fractions of 1 with all their digits. With --ablate it prints
-the ablation tables of all runs with it, in which presets that never ran have no row.`,
+the ablation tables of all runs with it, in which presets that never ran have no row.
+
+--format html writes a directory of pages that opens from disk, in a browser, without
+network: all layouts, sorted and filtered as you like; behind each number the cells it
+comes from, with all their inputs and the command that computes them again; what failed,
+with its log. An earlier report in DIR is replaced; other files there are not touched,
+they are an error.`,
 		Example: `  ltadbench report
+  ltadbench report --format html -o report
   ltadbench report --format csv --classes All,High,Low --metrics image_auroc,pixel_aupro
   ltadbench report --ablate ltad=6`,
 		Args: cobra.NoArgs,
@@ -31,13 +38,19 @@ the ablation tables of all runs with it, in which presets that never ran have no
 			if err != nil {
 				return err
 			}
-			if err := a.show(s.entries, o, &v); err != nil {
+			if v.format == htmlFormat {
+				err = a.showHTML(c.Context(), b, s, o, &v)
+			} else {
+				err = a.show(s.entries, o, &v)
+			}
+			if err != nil {
 				return err
 			}
 			return s.problem()
 		},
 	}
 	v.flags(c)
+	v.htmlFlag(c)
 	v.ablateFlag(c)
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
 	return c

@@ -15,20 +15,20 @@ import (
 type storedResults struct {
 	store   *result.Store
 	entries []reports.Entry // those that cannot be read have no record
-	bad     int             // result files that cannot be used; each was warned of
+	bad     []string        // what is wrong with result files that cannot be used; each was warned of
 }
 
 // problem is the error with which a command ends that has shown what it could, but
 // not all: nothing is dropped in silence.
 func (s *storedResults) problem() error {
-	if s.bad == 0 {
+	if len(s.bad) == 0 {
 		return nil
 	}
 	files := "file"
-	if s.bad > 1 {
+	if len(s.bad) > 1 {
 		files = "files"
 	}
-	return fault.New(fault.Data, "%s: %d result %s left out, as warned above", s.store.Dir(), s.bad, files)
+	return fault.New(fault.Data, "%s: %d result %s left out, as warned above", s.store.Dir(), len(s.bad), files)
 }
 
 // stored reads the results of the configuration's last run, of the cells that pass
@@ -70,7 +70,7 @@ func (a *app) stored(b *config.Bench, only []string) (*storedResults, error) {
 func (a *app) read(store *result.Store, index []result.Entry) *storedResults {
 	s := &storedResults{store: store}
 	warn := func(err error) {
-		s.bad++
+		s.bad = append(s.bad, err.Error())
 		fmt.Fprintf(a.errOut, "ltadbench: warning: %s\n", fault.Format(err))
 	}
 	for _, e := range index {

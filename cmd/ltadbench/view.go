@@ -15,6 +15,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/reports"
+	"github.com/ltadbench/ltadbench/reports/html"
 )
 
 // view is the flags that say what a table shows, how and where.
@@ -30,6 +31,7 @@ type view struct {
 	published bool
 	ablate    []string
 	presets   []reports.Preset // what ablate asks for; nil for the table of methods
+	pages     bool             // the command also writes HTML
 }
 
 func (v *view) flags(c *cobra.Command) {
@@ -56,7 +58,14 @@ func joined[T ~string](list []T) string {
 // options checks the flags and fills in what the configuration says.
 func (v *view) options(c *cobra.Command, b *config.Bench) (reports.Options, error) {
 	o := reports.Options{Layout: v.layout, Metrics: b.Output.Metrics, Groups: b.Output.Groups, Decimals: b.Output.Decimals}
-	if !slices.Contains(reports.Formats, v.format) {
+	if v.format == htmlFormat {
+		if !v.pages {
+			return o, fault.New(fault.Usage, "--format html: `ltadbench report` writes it").WithHint("run `ltadbench report --format html -o DIR` afterwards")
+		}
+		if v.output == "" {
+			return o, fault.New(fault.Usage, "--format html writes a directory and needs its name").WithHint("add -o DIR")
+		}
+	} else if !slices.Contains(reports.Formats, v.format) {
 		return o, fault.New(fault.Usage, "--format %q is not one of %s", v.format, strings.Join(reports.Formats, ", "))
 	}
 	if v.layout != "" && !slices.Contains(reports.Layouts, v.layout) {
@@ -108,7 +117,11 @@ func (a *app) loadFor(c *cobra.Command, v *view) (*config.Bench, reports.Options
 		return nil, reports.Options{}, err
 	}
 	o, err := v.options(c, b)
-	if err == nil && v.output != "" {
+	switch {
+	case err != nil || v.output == "":
+	case v.format == htmlFormat:
+		err = html.Check(v.output)
+	default:
 		err = writable(v.output)
 	}
 	if err == nil && len(v.ablate) > 0 {
