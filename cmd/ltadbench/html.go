@@ -53,7 +53,7 @@ func (a *app) showHTML(ctx context.Context, b *config.Bench, s *storedResults, o
 		}
 		p.Reports = append(p.Reports, r)
 	}
-	p.Command = func(e reports.Entry) string { return a.again(e, len(v.ablate) > 0) }
+	p.Command = func(e reports.Entry) string { return a.again(b, e, len(v.ablate) > 0) }
 	// Figures and gallery: p.Figures and p.Gallery take those of reports/figure and
 	// reports/gallery.
 	defer a.close()
@@ -109,13 +109,13 @@ func tail(path string) string {
 	return out
 }
 
-// again is the command line that computes a cell again. The store has the result, so
-// the cell has to be asked for afresh.
-func (a *app) again(e reports.Entry, ablation bool) string {
+// again is the command line that computes a cell again. Where the store has its result,
+// it has to be asked for afresh.
+func (a *app) again(b *config.Bench, e reports.Entry, ablation bool) string {
 	c := e.Cell
 	words := []string{"ltadbench", "run"}
-	if a.configPath != "" {
-		words = append(words, "-c", a.configPath)
+	if b.File != builtinConfig {
+		words = append(words, "-c", b.File)
 	}
 	if a.results != "" {
 		words = append(words, "--results", a.results)
@@ -131,7 +131,11 @@ func (a *app) again(e reports.Entry, ablation bool) string {
 		if engine := e.Record.Inputs.Engine; engine != "" {
 			words = append(words, "--engine", engine)
 		}
-		words = append(words, "--fresh")
+		if e.Record.Status == result.Failed {
+			words = append(words, "--retry")
+		} else {
+			words = append(words, "--fresh")
+		}
 	}
 	for i, w := range words {
 		words[i] = quote(w)

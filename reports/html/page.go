@@ -44,7 +44,10 @@ type Figure struct {
 	Title   string
 	Alt     string // what is to be seen, for those who cannot see it
 	Caption string
-	SVG     []byte
+	// Width and Height are in any unit; they keep the figure's place free until it is
+	// loaded.
+	Width, Height float64
+	SVG           []byte
 }
 
 // Gallery is test images with the anomaly maps of the methods.

@@ -3,6 +3,8 @@ package html
 import (
 	"fmt"
 	"html/template"
+	"image"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -34,7 +36,6 @@ type view struct {
 	cells   []cellData
 	cellAt  map[cellID]int
 	numbers map[string]number
-	order   []string // of numbers
 }
 
 // fact is a line of a list of properties.
@@ -232,6 +233,16 @@ func figurePath(f Figure) string { return "figures/" + safe(f.Name) + ".svg" }
 
 // Path is where the figure is, as seen from the page.
 func (f Figure) Path() string { return figurePath(f) }
+
+// Pixels is its size in whole pixels, for its aspect.
+func (f Figure) Pixels() image.Point {
+	const width = 1000
+	height := 600.0
+	if f.Width > 0 && f.Height > 0 {
+		height = math.Round(width * f.Height / f.Width)
+	}
+	return image.Pt(width, int(height))
+}
 
 // safe makes a text a part of a file name and of an address.
 func safe(s string) string {

@@ -39,13 +39,16 @@
         if (left) group.colSpan = left;
       }
     }
+    let partial = [...table.querySelectorAll('thead [data-m]')].some((c) => c.hidden);
     let shown = 0;
     let all = 0;
     for (const row of table.querySelectorAll('tbody tr')) {
       row.hidden = !passes(row, 'c', classes) || !passes(row, 'm', methods);
       all++;
       if (!row.hidden) shown++;
+      partial = partial || !passes(row, 'm', methods);
     }
+    section.querySelector('.among').hidden = !partial;
     const columns = [...table.tHead.querySelectorAll('[data-col][data-m]')];
     section.hidden = shown === 0 || (columns.length > 0 && columns.every((c) => c.hidden));
     return section.hidden ? [0, all] : [shown, all];
@@ -85,13 +88,14 @@
       const n = k.boxes.filter((b) => b.checked).length;
       const some = n < k.boxes.length;
       filtered = filtered || some;
-      k.menu.querySelector('[data-count]').textContent = some ? `${n} of ${k.boxes.length}` : `${n}`;
+      const count = k.menu.querySelector('[data-count]');
+      count.textContent = `${n}/${k.boxes.length}`;
+      count.style.minWidth = 2 * String(k.boxes.length).length + 0.6 + 'ch'; // nothing moves
       k.menu.classList.toggle('some', some);
     }
     for (const button of document.querySelectorAll('.bar [data-reset]')) button.disabled = !filtered;
-    let text = `${rows[0]} of ${rows[1]} rows`;
-    if (pictures[1]) text += `, ${pictures[0]} of ${pictures[1]} pictures`;
-    page.say(text);
+    const count = ([shown, all], noun) => (shown === all ? `${all} ${noun}` : `${shown} of ${all} ${noun}`);
+    page.say([count(rows, 'rows'), pictures[1] ? count(pictures, 'pictures') : ''].filter(Boolean).join(', '));
     if (page.pin) page.pin();
   };
   page.filter = apply;
@@ -150,6 +154,13 @@
     for (const menu of menus) if (menu.open && !menu.contains(event.target)) menu.open = false;
   });
   for (const menu of menus) {
+    // The list opens to the left, but not beyond the page's edge.
+    menu.addEventListener('toggle', () => {
+      const panel = menu.querySelector('.panel');
+      panel.style.right = '';
+      const beyond = 8 - panel.getBoundingClientRect().left;
+      if (menu.open && beyond > 0) panel.style.right = -beyond + 'px';
+    });
     menu.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || !menu.open) return;
       menu.open = false;

@@ -89,6 +89,7 @@
 
   // The leading columns stay at the left if there is room for them, else the first does.
   const pin = () => {
+    document.documentElement.style.setProperty('--bar', document.querySelector('.bar').offsetHeight + 'px');
     for (const table of tables) {
       const frame = table.parentElement;
       const labels = [...table.tHead.rows[0].cells].filter((c) => c.classList.contains('label'));
@@ -111,6 +112,7 @@
       const scrolls = frame.scrollWidth > frame.clientWidth || frame.scrollHeight > frame.clientHeight;
       if (scrolls) frame.setAttribute('tabindex', '0');
       else frame.removeAttribute('tabindex');
+      table.style.setProperty('--pinned', left + 'px');
       // The second row of headings stays below the first.
       const group = table.tHead.querySelector('.group:not([hidden])');
       if (group) table.style.setProperty('--first', group.offsetHeight + 'px');
