@@ -57,12 +57,12 @@
       if (c.failure.log) body.push(el('pre', { tabindex: '0' }, c.failure.log));
     }
     if (c.command) body.push(part(c.key ? 'Compute it again' : 'Compute it', command(c.command)));
-    if (c.key) body.push(part('Key', el('p', { class: 'key' }, el('code', {}, c.key)), el('p', { class: 'quiet' }, 'The hash of all that follows under Inputs, options and protocol; the record’s name in the store.')));
+    if (c.key) body.push(part('Key', el('p', { class: 'key' }, el('code', {}, c.key)), el('p', { class: 'quiet' }, 'The hash of the inputs, options and protocol below; the name of the record in the store.')));
     for (const w of c.warnings || []) body.push(el('p', { class: 'hint' }, el('bdi', {}, w)));
     if (c.inputs) {
       body.push(el('div', { class: 'columns' },
         part('Inputs', facts(c.inputs)),
-        el('div', {}, part('Options', el('pre', { tabindex: '0' }, c.options)), part('Protocol', facts(c.protocol || []))),
+        el('div', {}, c.options ? part('Options', el('pre', { tabindex: '0' }, c.options)) : null, part('Protocol', facts(c.protocol || []))),
         part('Run', facts(c.run || []))));
     }
     if (c.classes) body.push(part('Classes', classes(c.classes, number)));
