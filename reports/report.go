@@ -44,7 +44,7 @@ type Options struct {
 	Names    map[ad.MethodName]string // what people read in place of a method's name
 	Decimals int                      // of percentages
 	// Published gives what somebody else has published for the number of an entry; nil
-	// if that is not to be shown. PerClass never shows it.
+	// if that is not to be shown. Classes have none, only groups.
 	Published func(Entry, ad.Metric, ad.Group) (Published, bool)
 }
 
@@ -124,7 +124,13 @@ type Value struct {
 	Notes []int    `json:"notes,omitempty"` // of the table, counted from 1; they explain it
 
 	Published *Published `json:"published,omitempty"`
+
+	entries []Entry
 }
+
+// Entries are the cells behind the number, one per seed, also those that failed or have
+// not run; none if there is no such cell.
+func (v *Value) Entries() []Entry { return v.entries }
 
 // Run is the number of one cell.
 type Run struct {

@@ -34,6 +34,9 @@ var metricNames = map[ad.Metric]string{
 // MetricLabel is the short name of a metric in tables and figures, such as "Det.".
 func MetricLabel(m ad.Metric) string { return metricLabels[m] }
 
+// MetricName is what a metric is called in full, such as "image AUROC".
+func MetricName(m ad.Metric) string { return metricNames[m] }
+
 // Sheet is a table as people read it: texts in percent, with published numbers and
 // differences beside the measured ones.
 type Sheet struct {

@@ -42,7 +42,7 @@ func class(notes *[]string, c config, method ad.MethodName, m ad.Metric, name ad
 // fill aggregates the seeds of one table cell. Seeds that failed are left out of the
 // mean and noted.
 func (v *Value) fill(notes *[]string, entries []Entry, pick func(*result.Record) metric.Mean) {
-	v.Runs = []Run{}
+	v.Runs, v.entries = []Run{}, entries
 	for _, e := range entries {
 		switch {
 		case e.Record == nil:

@@ -169,8 +169,7 @@ func (a *app) drawGallery(ctx context.Context, b *config.Bench, s *storedResults
 // galleryWarnings tells what of a sheet's results cannot be used.
 func (a *app) galleryWarnings(s *storedResults, sheet *gallery.Sheet) {
 	for _, p := range sheet.Problems {
-		s.bad++
-		a.printf("ltadbench: warning: %s", fault.Format(p))
+		a.warn(s, p)
 	}
 }
 

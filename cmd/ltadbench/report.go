@@ -23,17 +23,24 @@ func (a *app) reportCommand() *cobra.Command {
   per-class   a row for each class, and the means below
   grid        the two columns of an ablation table as rows and columns
 
-as a table for the terminal, markdown, latex (needs the booktabs package alone), csv or
-json. These two hold the numbers as fractions of 1 with all their digits, and the keys of
+as a table for the terminal, markdown, latex (needs the booktabs package alone), csv,
+json or html. CSV and JSON hold the numbers as fractions of 1 with all their digits, and the keys of
 the records behind them; reports/FORMATS.md in the source describes them. The same
 results give the same bytes. Numbers that failed or are undefined have footnotes. A
 stored file that cannot be used is named and left out, and the exit status is 1.
 
 With --ablate it is the ablation tables of all runs with it, in which presets that never
 ran have no row. --published puts the numbers of LTAD's paper beside those of the same
-dataset, imbalance and method.`,
+dataset, imbalance and method.
+
+--format html writes a directory of pages that opens from disk, in a browser, without
+network: tables of all layouts, sorted and filtered as you like; figures; a gallery of
+anomaly maps with a threshold to move; behind each number the cells it comes from, with
+all their inputs and the command that computes them again; what failed, with its log. An
+earlier report in DIR is replaced; other files there are not touched, they are an error.`,
 		Example: `  ltadbench report
   ltadbench report -f latex -o table.tex --methods uniad,ltad --names uniad=UniAD,ltad=LTAD
+  ltadbench report -f html -o site
   ltadbench report --layout per-class --only split=exp100
   ltadbench report -f csv --classes All,High,Low --metrics image_auroc,pixel_aupro
   ltadbench report --ablate ltad=9 --layout grid`,
@@ -47,13 +54,19 @@ dataset, imbalance and method.`,
 			if err != nil {
 				return err
 			}
-			if err := a.show(s.entries, o, &v); err != nil {
+			if v.format == htmlFormat {
+				err = a.showHTML(c.Context(), b, s, o, &v)
+			} else {
+				err = a.show(s.entries, o, &v)
+			}
+			if err != nil {
 				return err
 			}
 			return s.problem()
 		},
 	}
 	v.flags(c)
+	v.htmlFlag(c)
 	v.ablateFlag(c)
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
 	return c

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/fault"
@@ -15,20 +13,20 @@ import (
 type storedResults struct {
 	store   *result.Store
 	entries []reports.Entry // those that cannot be read have no record
-	bad     int             // result files that cannot be used; each was warned of
+	bad     []string        // what is wrong with result files that cannot be used; each was warned of
 }
 
 // problem is the error with which a command ends that has shown what it could, but
 // not all: nothing is dropped in silence.
 func (s *storedResults) problem() error {
-	if s.bad == 0 {
+	if len(s.bad) == 0 {
 		return nil
 	}
 	files := "file"
-	if s.bad > 1 {
+	if len(s.bad) > 1 {
 		files = "files"
 	}
-	return fault.New(fault.Data, "%s: %d result %s left out, as warned above", s.store.Dir(), s.bad, files)
+	return fault.New(fault.Data, "%s: %d result %s left out, as warned above", s.store.Dir(), len(s.bad), files)
 }
 
 // stored reads the results of the configuration's last run, of the cells that pass
@@ -65,25 +63,27 @@ func (a *app) stored(b *config.Bench, only []string) (*storedResults, error) {
 	return a.read(store, chosen), nil
 }
 
+// warn tells of a result file that cannot be used.
+func (a *app) warn(s *storedResults, err error) {
+	s.bad = append(s.bad, err.Error())
+	a.printf("ltadbench: warning: %s", fault.Format(err))
+}
+
 // read reads the records of entries of an index. It warns of those that cannot be
 // read, and of files beside them that are no records.
 func (a *app) read(store *result.Store, index []result.Entry) *storedResults {
 	s := &storedResults{store: store}
-	warn := func(err error) {
-		s.bad++
-		fmt.Fprintf(a.errOut, "ltadbench: warning: %s\n", fault.Format(err))
-	}
 	for _, e := range index {
 		entry := reports.Entry{Cell: e.Cell}
 		var err error
 		if entry.Record, err = store.Get(e.Key); err != nil {
-			warn(err)
+			a.warn(s, err)
 			entry.Problem = "its stored record cannot be used"
 		}
 		s.entries = append(s.entries, entry)
 	}
 	for _, err := range store.Foreign() {
-		warn(err)
+		a.warn(s, err)
 	}
 	return s
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/reports"
+	"github.com/ltadbench/ltadbench/reports/html"
 )
 
 // view is the flags that say what a table shows, how and where.
@@ -28,6 +29,8 @@ type view struct {
 	published bool
 	ablate    []string
 	presets   []reports.Preset // what ablate asks for; nil for the table of methods
+	pages     bool             // the command also writes HTML
+	perClass  int              // images of its gallery
 }
 
 func (v *view) flags(c *cobra.Command) {
@@ -60,8 +63,22 @@ func joined[T ~string](list []T) string {
 // options checks the flags and fills in what the configuration says.
 func (v *view) options(c *cobra.Command, b *config.Bench) (reports.Options, error) {
 	o := reports.Options{Layout: v.layout, Metrics: b.Output.Metrics, Groups: b.Output.Groups, Decimals: b.Output.Decimals}
-	if !slices.Contains(reports.Formats, v.format) {
-		return o, fault.New(fault.Usage, "--format %q is not one of %s", v.format, strings.Join(reports.Formats, ", "))
+	if v.format == htmlFormat {
+		if !v.pages {
+			return o, fault.New(fault.Usage, "--format html: `ltadbench report` writes it").WithHint("run `ltadbench report --format html -o DIR` afterwards")
+		}
+		if v.output == "" {
+			return o, fault.New(fault.Usage, "--format html writes a directory and needs its name").WithHint("add -o DIR")
+		}
+		if v.perClass < 0 {
+			return o, fault.New(fault.Usage, "--gallery %d: want 0 or more", v.perClass)
+		}
+	} else if !slices.Contains(reports.Formats, v.format) {
+		known := reports.Formats
+		if v.pages {
+			known = append(slices.Clip(known), htmlFormat)
+		}
+		return o, fault.New(fault.Usage, "--format %q is not one of %s", v.format, strings.Join(known, ", "))
 	}
 	if v.layout != "" && !slices.Contains(reports.Layouts, v.layout) {
 		return o, fault.New(fault.Usage, "--layout %q is not one of %s", v.layout, strings.Join(reports.Layouts, ", "))
@@ -112,7 +129,11 @@ func (a *app) loadFor(c *cobra.Command, v *view) (*config.Bench, reports.Options
 		return nil, reports.Options{}, err
 	}
 	o, err := v.options(c, b)
-	if err == nil && v.output != "" {
+	switch {
+	case err != nil || v.output == "":
+	case v.format == htmlFormat:
+		err = html.Check(v.output)
+	default:
 		err = checkOutput(v.output, false)
 	}
 	if err == nil && len(v.ablate) > 0 {
