@@ -220,11 +220,9 @@ func exotic(text string) bool {
 func latexLabel(parts ...string) string {
 	var words []string
 	for _, p := range parts {
-		for _, w := range strings.FieldsFunc(strings.ToLower(p), func(r rune) bool {
+		words = append(words, strings.FieldsFunc(strings.ToLower(p), func(r rune) bool {
 			return r > 0x7f || !unicode.IsLetter(r) && !unicode.IsDigit(r)
-		}) {
-			words = append(words, w)
-		}
+		})...)
 	}
 	return strings.Join(slices.Compact(words), "-")
 }

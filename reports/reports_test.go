@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,6 +158,23 @@ func TestSameBytes(t *testing.T) {
 	}
 	if len(texts) != 1 {
 		t.Errorf("%d different reports of the same results", len(texts))
+	}
+}
+
+// Numbers rank as they are printed: 72.125 and 72.12 both read 72.12.
+func TestRankAsPrinted(t *testing.T) {
+	r, err := reports.Build([]reports.Entry{
+		record(cell("exp20", "a", 0), 0.72125, 0.5), record(cell("exp20", "b", 0), 0.7212, 0.5), record(cell("exp20", "c", 0), 0.72, 0.4),
+	}, nil, reports.Options{Decimals: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int
+	for _, v := range r.Tables[0].Rows[0].Values {
+		got = append(got, v.Rank)
+	}
+	if want := []int{1, 1, 2}; !slices.Equal(got, want) {
+		t.Errorf("ranks %v, want %v", got, want)
 	}
 }
 

@@ -82,7 +82,7 @@ func (r *Report) Sheet(t Table) Sheet {
 		if wide[j] {
 			s.Heads = append(s.Heads, Head{c.Name, "measured"}, Head{c.Name, "published"}, Head{c.Name, "difference"})
 		} else {
-			s.Heads = append(s.Heads, Head{c.Group, c.Name})
+			s.Heads = append(s.Heads, Head(c))
 		}
 	}
 	for _, row := range t.Rows {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
@@ -137,12 +138,14 @@ func (v *Value) note(notes *[]string, text string) {
 	}
 }
 
-// rank marks the best and second best numbers, as they are printed: numbers that
-// look the same share a rank. A number without rivals has none.
+// rank marks the best and second best numbers, as they are printed: numbers that look
+// the same share a rank. A number without rivals has none.
 func (r *Report) rank(values []*Value) {
-	scale := math.Pow10(r.opts.Decimals + 2)
-	printed := func(v *Value) float64 { return math.Round(*v.Mean * scale) }
 	values = slices.DeleteFunc(values, func(v *Value) bool { return v.Mean == nil })
+	printed := func(v *Value) float64 {
+		f, _ := strconv.ParseFloat(r.percent(*v.Mean), 64) // which is a number
+		return f
+	}
 	var distinct []float64
 	for _, v := range values {
 		if !slices.Contains(distinct, printed(v)) {
