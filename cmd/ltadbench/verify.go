@@ -44,7 +44,8 @@ gives it. It prints the numbers that moved further, and the classes that moved m
 
 A number is compared only where data, split, encoder, method, options, seed and protocol
 are those of the baseline; where one differs, the cell is not comparable, which is
-neither a pass nor a failure. The method's version and program, the engine and the
+neither a pass nor a failure. So it is if the configuration has changed since the results
+were made: run them again, or with --run. The method's version and program, the engine and the
 machine may differ; that is stated.
 
 Exit status: 4 if a number regressed, or a cell failed that has numbers in the
@@ -92,16 +93,15 @@ func (a *app) verify(c *cobra.Command, v verification) error {
 	if err != nil {
 		return err
 	}
-	if v.run {
-		if err := a.runFirst(c, b, v.only); err != nil {
-			return err
-		}
+	asked, err := a.asked(c, b, v)
+	if err != nil {
+		return err
 	}
 	s, err := a.stored(b, v.only)
 	if err != nil {
 		return err
 	}
-	r, err := verify.Compare(v.baseline, base, func(cell result.Cell) bool { return passes(wanted, cell) }, s.entries)
+	r, err := verify.Compare(v.baseline, base, func(cell result.Cell) bool { return passes(wanted, cell) }, s.entries, asked)
 	if err != nil {
 		return err
 	}
@@ -121,22 +121,36 @@ func (a *app) verify(c *cobra.Command, v verification) error {
 	return errors.Join(s.problem(), bad)
 }
 
-// runFirst runs what is not finished. That cells fail is no error here: their failures
-// are part of the comparison.
-func (a *app) runFirst(c *cobra.Command, b *config.Bench, only []string) error {
-	s, err := a.setup(b, only, b.Run.Device, b.Run.Engine)
+// asked gives the inputs of the cells as the configuration is now, and with --run runs
+// what is not finished. That cells fail is no error here: their failures are part of the
+// comparison. Where the data is not there, as on a machine that only has the results,
+// nothing is known of what is asked, which is said.
+func (a *app) asked(c *cobra.Command, b *config.Bench, v verification) (map[result.Cell]result.Inputs, error) {
+	s, err := a.setup(b, v.only, b.Run.Device, b.Run.Engine)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	plan, err := runner.NewPlan(c.Context(), s)
 	if err != nil {
-		return err
+		if !v.run && fault.KindOf(err) == fault.Data {
+			a.printf("ltadbench: not checked, whether the results are of the configuration as it is now: %s", fault.Format(err))
+			return nil, nil
+		}
+		return nil, err
 	}
-	err = a.run(c, plan, runner.Order{Jobs: max(1, b.Run.Jobs)}, func() error { return nil })
-	if err != nil && fault.KindOf(err) == fault.CellsFailed {
-		return nil
+	if v.run {
+		err := a.run(c, plan, runner.Order{Jobs: max(1, b.Run.Jobs)}, func() error { return nil })
+		if err != nil && fault.KindOf(err) != fault.CellsFailed {
+			return nil, err
+		}
 	}
-	return err
+	out := map[result.Cell]result.Inputs{}
+	for _, cell := range plan.Cells {
+		if in, known := cell.Inputs(); known {
+			out[cell.Cell] = in
+		}
+	}
+	return out, nil
 }
 
 // write prints the comparison and writes the files that are asked for.

@@ -75,6 +75,10 @@ type Planned struct {
 	method  *method
 }
 
+// Inputs is everything that the cell's numbers depend on; not known if its method could
+// not be asked what it is.
+func (c *Planned) Inputs() (in result.Inputs, known bool) { return c.inputs, c.method.broken == nil }
+
 // Plan is the cells of a benchmark, ready to run.
 type Plan struct {
 	Setup

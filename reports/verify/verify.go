@@ -119,9 +119,12 @@ type Moved struct {
 }
 
 // Compare compares the entries with the cells of the baseline that are chosen (nil: all).
-// name is the baseline's, for people. Cells stand in the order of the baseline, those
-// that it lacks at the end. The error is that of a tolerance that cannot be found.
-func Compare(name string, b *baselines.Baseline, chosen func(result.Cell) bool, entries []reports.Entry) (*Result, error) {
+// name is the baseline's, for people. asked has what the configuration asks for as it is
+// now: a result of other inputs is of an earlier one, and passes for nothing; a cell that
+// asked lacks is not checked. Cells stand in the order of the baseline, those that it
+// lacks at the end. The error is that of a tolerance that cannot be found.
+func Compare(name string, b *baselines.Baseline, chosen func(result.Cell) bool, entries []reports.Entry,
+	asked map[result.Cell]result.Inputs) (*Result, error) {
 	r := &Result{Schema: 1, Baseline: name, Verdict: Equal}
 	known := map[result.Cell]bool{}
 	for _, base := range b.Cells {
@@ -134,7 +137,7 @@ func Compare(name string, b *baselines.Baseline, chosen func(result.Cell) bool, 
 			r.add(Cell{Cell: base.Cell, Verdict: Missing, Reason: "there is no result of this cell", pos: base.Pos})
 			continue
 		}
-		c, err := compare(b, base, entries[i])
+		c, err := compare(b, base, entries[i], asked)
 		if err != nil {
 			return nil, err
 		}
@@ -212,7 +215,7 @@ func (r *Result) summary() string {
 }
 
 // compare compares a cell that is in both.
-func compare(b *baselines.Baseline, base baselines.BaselineCell, e reports.Entry) (Cell, error) {
+func compare(b *baselines.Baseline, base baselines.BaselineCell, e reports.Entry, asked map[result.Cell]result.Inputs) (Cell, error) {
 	c := Cell{Cell: base.Cell, Verdict: Equal, pos: base.Pos}
 	now := e.Record
 	if now == nil {
@@ -220,6 +223,12 @@ func compare(b *baselines.Baseline, base baselines.BaselineCell, e reports.Entry
 		return c, nil
 	}
 	c.Inputs = inputs(base.Inputs, now.Inputs)
+	if today, ok := asked[base.Cell]; ok && len(inputs(now.Inputs, today)) > 0 {
+		c.Reason = "the configuration has changed since this result was made: run it again"
+		c.Inputs = inputs(base.Inputs, today)
+		c.Verdict = NotComparable
+		return c, nil
+	}
 	c.Ran = circumstances(base, now)
 	failed := now.Status == result.Failed
 	failure := ""

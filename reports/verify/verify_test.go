@@ -160,7 +160,7 @@ func TestVerdicts(t *testing.T) {
 		if c.now != nil {
 			entries = append(entries, reports.Entry{Cell: cell("ltad"), Record: c.now})
 		}
-		r, err := verify.Compare("b.yaml", b, nil, entries)
+		r, err := verify.Compare("b.yaml", b, nil, entries, nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -182,7 +182,7 @@ func TestVerdicts(t *testing.T) {
 func TestDamagedRecordIsMissing(t *testing.T) {
 	b := &baselines.Baseline{}
 	b.Add(cell("ltad"), record(0.9, 0.8, 0.7))
-	r, err := verify.Compare("b.yaml", b, nil, []reports.Entry{{Cell: cell("ltad"), Problem: "its record is torn"}})
+	r, err := verify.Compare("b.yaml", b, nil, []reports.Entry{{Cell: cell("ltad"), Problem: "its record is torn"}}, nil)
 	if err != nil || r.Cells[0].Verdict != verify.Missing || r.Cells[0].Reason != "its record is torn" {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -209,7 +209,7 @@ func mixed(t *testing.T) *verify.Result {
 	for i := range b.Cells {
 		b.Cells[i].Pos = fault.Pos{File: "baselines/a,b.yaml", Line: 10 * (i + 1), Col: 5}
 	}
-	r, err := verify.Compare("baselines/a,b.yaml", b, nil, entries)
+	r, err := verify.Compare("baselines/a,b.yaml", b, nil, entries, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
