@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
-	"flag"
 	"fmt"
 	"image/png"
 	"io"
@@ -15,17 +14,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
 	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/framework/stream"
+	"github.com/ltadbench/ltadbench/internal/golden"
 	"github.com/ltadbench/ltadbench/reports"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // plant are the classes of the tests' dataset; the last has no anomalous images, and
 // one has a name that XML and PDF must not take for markup.
@@ -155,19 +151,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		got = append(got, fmt.Sprintf("<!-- %s -->\n", strings.ReplaceAll(figs[kind].Caption(), "--", "–"))...)
-		path := "testdata/" + kind + ".svg"
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s differs (go test ./reports/figure -update writes it; look at it):\n%.3000s", path, diff)
-		}
+		golden.Check(t, "testdata/"+kind+".svg", got)
 	}
 }
 
