@@ -388,14 +388,14 @@ func TestValues(t *testing.T) {
 	// The area under what is drawn is the metric that stands beside it.
 	for _, k := range p.classes[:2] {
 		r := methods[1].records[0]
-		points, area := rocCurve(ofSamples(r, k.Name)), 0.0
+		points, area := rocCurve(r.SamplesOf(k.Name)), 0.0
 		for i := 1; i < len(points); i++ {
 			area += (points[i].x - points[i-1].x) * (points[i].y + points[i-1].y) / 2
 		}
 		if want := *ofClass(k.Name, ad.ImageAUROC)(r); math.Abs(area-want) > 1e-12 {
 			t.Errorf("%s: area %v under the ROC curve, AUROC %v", k.Name, area, want)
 		}
-		line, ap := steps(prCurve(ofSamples(r, k.Name))), 0.0
+		line, ap := steps(prCurve(r.SamplesOf(k.Name))), 0.0
 		for i := 1; i < len(line); i++ {
 			ap += (line[i].x - line[i-1].x) * line[i].y
 		}
