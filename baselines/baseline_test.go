@@ -3,7 +3,6 @@ package baselines_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"math"
 	"os"
 	"slices"
@@ -17,9 +16,8 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
 	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func digest(c string) ad.Digest { return ad.Digest("sha256:" + strings.Repeat(c, 64)) }
 
@@ -86,18 +84,7 @@ func TestBaselineGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	const path = "testdata/baseline.yaml"
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (go test ./baselines -update writes it):\n%s", path, diff)
-	}
+	golden.Check(t, path, got)
 	// What was stored comes back: all numbers, inputs and options.
 	again, err := baselines.ReadBaseline(path)
 	if err != nil {
@@ -113,7 +100,7 @@ func TestBaselineGolden(t *testing.T) {
 			t.Errorf("cell %s came back otherwise:\n%s", c.Cell, diff)
 		}
 	}
-	if pos := again.Cells[1].Pos; pos.File != path || !strings.Contains(strings.Split(string(want), "\n")[pos.Line-1], "method: padim, seed: 1") {
+	if pos := again.Cells[1].Pos; pos.File != path || !strings.Contains(strings.Split(string(got), "\n")[pos.Line-1], "method: padim, seed: 1") {
 		t.Errorf("the second cell is at %s", pos)
 	}
 }

@@ -66,7 +66,7 @@ func TestAblationGolden(t *testing.T) {
 		{"ablation.tex", "latex", false, all},
 		{"ablation.md", "markdown", false, reports.Options{Decimals: 2, Groups: []ad.Group{ad.Low}, Published: aboutNine}},
 	} {
-		golden(t, c.name, c.format, c.colour, ablation(), presets(), c.options)
+		check(t, c.name, c.format, c.colour, ablation(), presets(), c.options)
 	}
 }
 
@@ -105,6 +105,6 @@ func TestGridGolden(t *testing.T) {
 		entries = append(entries, record(cell("step100", p.Method, 0), 0.7+0.1*float64(i%2), 0.9-0.01*float64(i)))
 	}
 	o := reports.Options{Decimals: 2, Layout: reports.Grid}
-	golden(t, "grid.txt", "table", true, entries, rows, o)
-	golden(t, "grid.tex", "latex", false, entries, rows, o)
+	check(t, "grid.txt", "table", true, entries, rows, o)
+	check(t, "grid.tex", "latex", false, entries, rows, o)
 }

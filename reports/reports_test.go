@@ -2,22 +2,17 @@ package reports_test
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
 	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/internal/golden"
 	"github.com/ltadbench/ltadbench/reports"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // record makes a finished cell whose means are det and seg for all classes, one
 // point more for High and one less for Low.
@@ -103,7 +98,7 @@ func TestGolden(t *testing.T) {
 		{"report.csv", "csv", false, groups},
 		{"report.json", "json", false, reports.Options{Decimals: 2, Published: published}},
 	} {
-		golden(t, c.name, c.format, c.colour, entries(), nil, c.options)
+		check(t, c.name, c.format, c.colour, entries(), nil, c.options)
 	}
 }
 
@@ -115,7 +110,7 @@ func published(e reports.Entry, m ad.Metric, _ ad.Group) (reports.Published, boo
 	return reports.Published{Value: 0.925, Source: "paper, Table 3", Remarks: []string{"published with encoder other"}}, true
 }
 
-func golden(t *testing.T, name, format string, colour bool, entries []reports.Entry, presets []reports.Preset, o reports.Options) {
+func check(t *testing.T, name, format string, colour bool, entries []reports.Entry, presets []reports.Preset, o reports.Options) {
 	t.Helper()
 	report, err := reports.Build(entries, presets, o)
 	if err != nil {
@@ -125,19 +120,7 @@ func golden(t *testing.T, name, format string, colour bool, entries []reports.En
 	if err := report.Write(&got, format, colour); err != nil {
 		t.Fatal(err)
 	}
-	path := "testdata/" + name
-	if *update {
-		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("%s differs (go test ./reports -update writes it):\n%s", path, diff)
-	}
+	golden.Check(t, "testdata/"+name, got.Bytes())
 }
 
 // Reports must be the same bytes from the same results, whatever Go's maps do.

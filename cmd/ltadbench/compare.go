@@ -103,14 +103,9 @@ without a result are named and left out; so are damaged ones, with exit status 1
 // compareOptions checks the flags.
 func compareOptions(o *compare.Options, metrics []string, format string) error {
 	if len(metrics) > 0 {
-		o.Metrics = nil
-	}
-	for _, m := range metrics {
-		if !slices.Contains(ad.Metrics, ad.Metric(m)) {
-			return fault.New(fault.Usage, "--metrics %q is not one of %s", m, joined(ad.Metrics))
-		}
-		if !slices.Contains(o.Metrics, ad.Metric(m)) {
-			o.Metrics = append(o.Metrics, ad.Metric(m))
+		var err error
+		if o.Metrics, err = oneOf("metrics", metrics, ad.Metrics); err != nil {
+			return err
 		}
 	}
 	switch {

@@ -112,19 +112,6 @@ func (a *app) figureInput(b *config.Bench, s *storedResults, o reports.Options, 
 	}, err
 }
 
-// oneOf checks the values of a flag, and drops second ones.
-func oneOf(flag string, values, known []string) (out []string, err error) {
-	for _, v := range values {
-		if !slices.Contains(known, v) {
-			return nil, fault.New(fault.Usage, "--%s %q is not one of %s", flag, v, strings.Join(known, ", "))
-		}
-		if !slices.Contains(out, v) {
-			out = append(out, v)
-		}
-	}
-	return out, nil
-}
-
 // figureSplits says what the names of splits stand for.
 func figureSplits(b *config.Bench) map[string]figure.Split {
 	out := map[string]figure.Split{}

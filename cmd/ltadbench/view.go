@@ -60,6 +60,19 @@ func joined[T ~string](list []T) string {
 	return strings.Join(out, ", ")
 }
 
+// oneOf checks the values of a flag, and drops second ones.
+func oneOf[T ~string](flag string, values []string, known []T) (out []T, err error) {
+	for _, v := range cast[T](values) {
+		if !slices.Contains(known, v) {
+			return nil, fault.New(fault.Usage, "--%s %q is not one of %s", flag, string(v), joined(known))
+		}
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
 // options checks the flags and fills in what the configuration says.
 func (v *view) options(c *cobra.Command, b *config.Bench) (reports.Options, error) {
 	o := reports.Options{Layout: v.layout, Metrics: b.Output.Metrics, Groups: b.Output.Groups, Decimals: b.Output.Decimals}
@@ -88,22 +101,15 @@ func (v *view) options(c *cobra.Command, b *config.Bench) (reports.Options, erro
 			return o, fault.New(fault.Usage, "--decimals %d: want 0 to 6", v.decimals)
 		}
 	}
-	for _, m := range v.methods {
-		o.Methods = append(o.Methods, ad.MethodName(m))
-	}
+	o.Methods = cast[ad.MethodName](v.methods)
 	o.Names = map[ad.MethodName]string{}
 	for m, name := range v.names {
 		o.Names[ad.MethodName(m)] = name
 	}
 	if len(v.metrics) > 0 {
-		o.Metrics = nil
-	}
-	for _, m := range v.metrics {
-		if !slices.Contains(ad.Metrics, ad.Metric(m)) {
-			return o, fault.New(fault.Usage, "--metrics %q is not one of %s", m, joined(ad.Metrics))
-		}
-		if !slices.Contains(o.Metrics, ad.Metric(m)) {
-			o.Metrics = append(o.Metrics, ad.Metric(m))
+		var err error
+		if o.Metrics, err = oneOf("metrics", v.metrics, ad.Metrics); err != nil {
+			return o, err
 		}
 	}
 	if len(v.groups) > 0 {

@@ -113,7 +113,7 @@ func (c *class) bootstrap(ctx context.Context, m Matched, px opened, o Options) 
 	var samples []result.Sample
 	for i, p := range m.Pairs {
 		for side, r := range []Result{p.A, p.B} {
-			samples = ofClass(r.Record, c.name)
+			samples = r.Record.SamplesOf(c.name)
 			var pixels metric.Pixels
 			if px != nil {
 				pixels = px[i][side].Class(c.name)
@@ -171,16 +171,6 @@ func (c *class) bootstrap(ctx context.Context, m Matched, px opened, o Options) 
 		c.resampled[i] = sum / float64(len(a))
 	}
 	return nil
-}
-
-// ofClass are the record's samples of a class.
-func ofClass(r *result.Record, name ad.ClassName) (out []result.Sample) {
-	for _, s := range r.Samples {
-		if s.Class == name {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // statistic gives the metric as a function of how often each sample is drawn; nil if

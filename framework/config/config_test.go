@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -19,10 +18,9 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
 	"github.com/ltadbench/ltadbench/framework/protocol"
+	"github.com/ltadbench/ltadbench/internal/golden"
 	"github.com/ltadbench/ltadbench/splits"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func host(vars ...string) Host {
 	env := map[string]string{}
@@ -34,23 +32,6 @@ func host(vars ...string) Host {
 		Kinds:     []string{"mvtec", "visa", "dagm", "folder", "synthetic"},
 		Methods:   []string{"random", "padim", "patchcore", "uniad", "ltad"},
 		Encoders:  []string{"texturebank"},
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
 	}
 }
 
@@ -82,16 +63,16 @@ func cellNames(cells []Cell) string {
 // The embedded benchmark, and the file with every key.
 func TestGolden(t *testing.T) {
 	b := mustLoad(t, string(ltadbench.DefaultConfig), host())
-	golden(t, "default.resolved.yaml", string(b.Resolved()))
-	golden(t, "default.cells.txt", cellNames(b.Expand()))
+	golden.Check(t, "testdata/default.resolved.yaml", b.Resolved())
+	golden.Check(t, "testdata/default.cells.txt", []byte(cellNames(b.Expand())))
 
 	full, err := os.ReadFile("testdata/full.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b = mustLoad(t, string(full), host("DATA", "/data", "HOME", "/home/me", "USER", "$me"))
-	golden(t, "full.resolved.yaml", string(b.Resolved()))
-	golden(t, "full.cells.txt", cellNames(b.Expand()))
+	golden.Check(t, "testdata/full.resolved.yaml", b.Resolved())
+	golden.Check(t, "testdata/full.cells.txt", []byte(cellNames(b.Expand())))
 }
 
 // The examples that bench.yaml has in comments are right, too.
@@ -213,7 +194,7 @@ func TestErrors(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "=== %s\n%s--- errors\n%s\n", title, text, got)
 	}
-	golden(t, "errors.txt", out.String())
+	golden.Check(t, "testdata/errors.txt", []byte(out.String()))
 }
 
 func TestLimits(t *testing.T) {

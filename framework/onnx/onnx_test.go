@@ -2,7 +2,6 @@ package onnx_test
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"reflect"
 	"strings"
@@ -10,9 +9,8 @@ import (
 
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/onnx"
+	"github.com/ltadbench/ltadbench/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write testdata/sample.onnx")
 
 // sample uses every feature of the builder.
 func sample() *onnx.Builder {
@@ -45,13 +43,8 @@ func TestBuilder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile("testdata/sample.onnx", got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want := read(t, "sample.onnx"); !bytes.Equal(got, want) {
-		t.Errorf("the sample's bytes changed; if that is meant, go test -update and run testdata/check.py")
+	if !golden.Check(t, "testdata/sample.onnx", got) {
+		t.Log("run testdata/check.py, too")
 	}
 }
 

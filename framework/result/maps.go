@@ -1,8 +1,6 @@
 package result
 
 import (
-	"sync"
-
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
@@ -10,12 +8,12 @@ import (
 )
 
 // MapFile is the stored anomaly maps of a record, at the evaluation size of its
-// protocol. It holds none in memory and is safe for concurrent use.
+// protocol, in the order of its samples. It holds none in memory and is safe for
+// concurrent use.
 type MapFile struct {
+	*metric.MapReader
 	samples []Sample
 	file    *tensors.Reader
-	resize  *metric.Resizer
-	rows    sync.Pool // of *[]float32, one map at the method's resolution
 }
 
 // Truth is the pixel truth of a dataset at an evaluation size.
@@ -39,7 +37,7 @@ func (s *Store) OpenMaps(r *Record) (*MapFile, error) {
 	if file.DType != tensors.Float32 || len(file.Shape) != 3 || file.Rows() != len(r.Samples) {
 		err = fault.New(fault.Data, "%s: %s is not one map for each of the record's %d samples", path, file.Header, len(r.Samples))
 	} else {
-		m.resize, err = metric.NewResizer(r.Inputs.Protocol, file.Shape[1], file.Shape[2])
+		m.MapReader, err = metric.NewMapReader(r.Inputs.Protocol, file)
 	}
 	if err != nil {
 		file.Close()
@@ -50,21 +48,6 @@ func (s *Store) OpenMaps(r *Record) (*MapFile, error) {
 
 // Close closes the file; what was made from m can then not be read.
 func (m *MapFile) Close() error { return m.file.Close() }
-
-// Scores writes the map of the record's sample i: Size x Size, row by row.
-func (m *MapFile) Scores(i int, dst []float32) error {
-	row, ok := m.rows.Get().(*[]float32)
-	if !ok {
-		fresh := make([]float32, m.file.RowLen())
-		row = &fresh
-	}
-	defer m.rows.Put(row)
-	if err := m.file.ReadRows(*row, i); err != nil {
-		return fault.New(fault.System, "%w", err)
-	}
-	m.resize.Resize(dst, *row)
-	return nil
-}
 
 // Class is the images of one class whose pixels' truth is known, in the order of the
 // record's samples.

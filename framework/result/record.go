@@ -108,6 +108,16 @@ type Record struct {
 	Run      Run                                    `json:"run"`
 }
 
+// SamplesOf gives the test images of a class, by ID.
+func (r *Record) SamplesOf(class ad.ClassName) (out []Sample) {
+	for _, s := range r.Samples {
+		if s.Class == class {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Class is one class's share of the cell.
 type Class struct {
 	Name      ad.ClassName               `json:"name"`

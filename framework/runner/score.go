@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"sync"
 	"sync/atomic"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
@@ -19,11 +18,10 @@ import (
 type scoring struct {
 	protocol metric.Protocol
 	truth    *Truth
-	maps     *tensors.Reader // [len(samples), H, W] in the order of samples; nil if the method gives none
-	resize   *metric.Resizer
-	scorer   *metric.Scorer // nil if image scores do not come from maps
+	maps     *tensors.Reader   // [len(samples), H, W] in the order of samples; nil if the method gives none
+	sized    *metric.MapReader // of maps
+	scorer   *metric.Scorer    // nil if image scores do not come from maps
 	workers  int
-	rows     sync.Pool // of *[]float32, one map at the method's resolution
 }
 
 // run fills in Samples[i].Score, Classes[i].Metrics and Means of r, whose Samples
@@ -31,7 +29,7 @@ type scoring struct {
 func (s *scoring) run(ctx context.Context, r *result.Record) error {
 	if s.maps != nil {
 		var err error
-		if s.resize, err = metric.NewResizer(s.protocol, s.maps.Shape[1], s.maps.Shape[2]); err != nil {
+		if s.sized, err = metric.NewMapReader(s.protocol, s.maps); err != nil {
 			return err
 		}
 	}
@@ -74,21 +72,6 @@ func (s *scoring) ownScores(samples []result.Sample) error {
 	return nil
 }
 
-// pixels writes the map of sample i at the evaluation size.
-func (s *scoring) pixels(i int, dst []float32) error {
-	row, ok := s.rows.Get().(*[]float32)
-	if !ok {
-		fresh := make([]float32, s.maps.RowLen())
-		row = &fresh
-	}
-	defer s.rows.Put(row)
-	if err := s.maps.ReadRows(*row, i); err != nil {
-		return fault.New(fault.System, "%w", err)
-	}
-	s.resize.Resize(dst, *row)
-	return nil
-}
-
 // class computes all metrics of one class. Its images get their scores on the way,
 // from the maps that the pixel metrics read anyway.
 func (s *scoring) class(ctx context.Context, samples []result.Sample, class ad.ClassName) (map[ad.Metric]metric.Value, error) {
@@ -116,7 +99,7 @@ func (s *scoring) class(ctx context.Context, samples []result.Sample, class ad.C
 	if s.scorer != nil && len(unknown) > 0 {
 		buffer := make([]float32, s.protocol.Size*s.protocol.Size)
 		for _, i := range unknown {
-			if err := s.pixels(i, buffer); err != nil {
+			if err := s.sized.Scores(i, buffer); err != nil {
 				return nil, err
 			}
 			samples[i].Score = s.scorer.Score(buffer)
@@ -152,7 +135,7 @@ func (p *classPixels) Truth(i int, truth []uint8) error {
 
 func (p *classPixels) Scores(i int, scores []float32) error {
 	at := p.index[i]
-	if err := p.pixels(at, scores); err != nil {
+	if err := p.sized.Scores(at, scores); err != nil {
 		return err
 	}
 	if p.scorer != nil && !p.scored[i].Swap(true) {

@@ -129,7 +129,7 @@ func (p *curvesPlot) compute() (ok bool) {
 		var areas []*float64
 		for _, s := range p.methods {
 			r := s.records[0]
-			line := p.points(ofSamples(r, c.Name))
+			line := p.points(r.SamplesOf(c.Name))
 			ok = ok || line != nil
 			lines = append(lines, line)
 			areas = append(areas, ofClass(c.Name, p.metric)(r))
@@ -169,7 +169,7 @@ func (p *curvesPlot) figure() *Figure {
 
 // class draws the curves of a class, and their areas beside them.
 func (p *curvesPlot) class(q *panel, i int) {
-	samples := ofSamples(p.methods[0].records[0], p.classes[i].Name)
+	samples := p.methods[0].records[0].SamplesOf(p.classes[i].Name)
 	if reason := why(samples); reason != "" {
 		q.undefined(reason)
 		return

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
-	"flag"
 	"fmt"
 	"image/png"
 	"io"
@@ -15,17 +14,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
 	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/framework/stream"
+	"github.com/ltadbench/ltadbench/internal/golden"
 	"github.com/ltadbench/ltadbench/reports"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // plant are the classes of the tests' dataset; the last has no anomalous images, and
 // one has a name that XML and PDF must not take for markup.
@@ -155,19 +151,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		got = append(got, fmt.Sprintf("<!-- %s -->\n", strings.ReplaceAll(figs[kind].Caption(), "--", "–"))...)
-		path := "testdata/" + kind + ".svg"
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s differs (go test ./reports/figure -update writes it; look at it):\n%.3000s", path, diff)
-		}
+		golden.Check(t, "testdata/"+kind+".svg", got)
 	}
 }
 
@@ -404,14 +388,14 @@ func TestValues(t *testing.T) {
 	// The area under what is drawn is the metric that stands beside it.
 	for _, k := range p.classes[:2] {
 		r := methods[1].records[0]
-		points, area := rocCurve(ofSamples(r, k.Name)), 0.0
+		points, area := rocCurve(r.SamplesOf(k.Name)), 0.0
 		for i := 1; i < len(points); i++ {
 			area += (points[i].x - points[i-1].x) * (points[i].y + points[i-1].y) / 2
 		}
 		if want := *ofClass(k.Name, ad.ImageAUROC)(r); math.Abs(area-want) > 1e-12 {
 			t.Errorf("%s: area %v under the ROC curve, AUROC %v", k.Name, area, want)
 		}
-		line, ap := steps(prCurve(ofSamples(r, k.Name))), 0.0
+		line, ap := steps(prCurve(r.SamplesOf(k.Name))), 0.0
 		for i := 1; i < len(line); i++ {
 			ap += (line[i].x - line[i-1].x) * line[i].y
 		}

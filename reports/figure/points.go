@@ -136,13 +136,3 @@ func histogram(samples []result.Sample, label ad.Label, edges []float64) []int {
 	}
 	return out
 }
-
-// ofSamples gives the samples of a class.
-func ofSamples(r *result.Record, name ad.ClassName) (out []result.Sample) {
-	for _, s := range r.Samples {
-		if s.Class == name {
-			out = append(out, s)
-		}
-	}
-	return out
-}

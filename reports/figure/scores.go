@@ -42,7 +42,7 @@ func (p *scoresPlot) classes() []result.Class { return p.records[0].Classes }
 
 func (p *scoresPlot) compute() {
 	for _, c := range p.classes() {
-		samples := ofSamples(p.records[0], c.Name)
+		samples := p.records[0].SamplesOf(c.Name)
 		q := scoresPanel{lacks: why(samples)}
 		if q.edges = binEdges(samples); q.edges != nil {
 			q.normal = shares(histogram(samples, ad.Normal, q.edges))

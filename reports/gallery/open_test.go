@@ -3,7 +3,6 @@ package gallery_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"image"
 	"image/png"
 	"math"
@@ -20,11 +19,10 @@ import (
 	"github.com/ltadbench/ltadbench/framework/progress"
 	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/framework/tensors"
+	"github.com/ltadbench/ltadbench/internal/golden"
 	"github.com/ltadbench/ltadbench/reports"
 	"github.com/ltadbench/ltadbench/reports/gallery"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // plant is a made-up dataset of six images of 16 x 16 pixels: 0 to 2 normal, the rest
 // anomalous. Images are gradients, darker where the truth is.
@@ -262,15 +260,7 @@ func TestSheetGolden(t *testing.T) {
 		t.Errorf("not the same bytes with other workers, %v", err)
 	}
 	const path = "testdata/sheet.png"
-	if *update {
-		if err := os.WriteFile(path, got, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := golden.Read(t, path, got)
 	if a, b := decode(t, got), decode(t, want); a.Bounds() != b.Bounds() || !bytes.Equal(a.Pix, b.Pix) {
 		t.Error("the sheet is not that of " + path + "; look at it with -update")
 	}

@@ -25,11 +25,9 @@ type candidate struct {
 
 func newImages(r *result.Record, class ad.ClassName) *images {
 	c := &images{class: class}
-	for _, s := range r.Samples {
-		if s.Class == class {
-			c.list = append(c.list, &candidate{Sample: s})
-			c.counts[label(s)]++
-		}
+	for _, s := range r.SamplesOf(class) {
+		c.list = append(c.list, &candidate{Sample: s})
+		c.counts[label(s)]++
 	}
 	slices.SortFunc(c.list, func(a, b *candidate) int { return cmp.Compare(a.ID, b.ID) })
 	return c
@@ -49,11 +47,9 @@ func (c *images) count(l ad.Label) int { return c.counts[label(result.Sample{Lab
 func (c *images) judge(r *result.Record) {
 	var scores [2][]float32 // by label, ascending
 	own := map[ad.SampleID]float32{}
-	for _, s := range r.Samples {
-		if s.Class == c.class {
-			scores[label(s)] = append(scores[label(s)], s.Score)
-			own[s.ID] = s.Score
-		}
+	for _, s := range r.SamplesOf(c.class) {
+		scores[label(s)] = append(scores[label(s)], s.Score)
+		own[s.ID] = s.Score
 	}
 	slices.Sort(scores[0])
 	slices.Sort(scores[1])
@@ -108,19 +104,16 @@ func ranks(r *result.Record, class ad.ClassName) map[ad.SampleID]place {
 	if r == nil {
 		return nil
 	}
+	samples := r.SamplesOf(class)
 	var sorted []float32
-	for _, s := range r.Samples {
-		if s.Class == class {
-			sorted = append(sorted, s.Score)
-		}
+	for _, s := range samples {
+		sorted = append(sorted, s.Score)
 	}
 	slices.Sort(sorted)
 	places := map[ad.SampleID]place{}
-	for _, s := range r.Samples {
-		if s.Class == class {
-			_, _, above := around(sorted, s.Score)
-			places[s.ID] = place{s.Score, 1 + above, len(sorted)}
-		}
+	for _, s := range samples {
+		_, _, above := around(sorted, s.Score)
+		places[s.ID] = place{s.Score, 1 + above, len(sorted)}
 	}
 	return places
 }

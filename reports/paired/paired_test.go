@@ -3,8 +3,6 @@ package paired_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,10 +11,9 @@ import (
 	"github.com/ltadbench/ltadbench/framework/compare"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
+	"github.com/ltadbench/ltadbench/internal/golden"
 	"github.com/ltadbench/ltadbench/reports/paired"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func value(x float64) *float64 { return &x }
 
@@ -72,19 +69,7 @@ func TestGolden(t *testing.T) {
 		if err := r.Write(&got, format); err != nil {
 			t.Fatal(err)
 		}
-		path := "testdata/report." + format
-		if *update {
-			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("%s differs (go test ./reports/paired -update writes it):\n%s", path, diff)
-		}
+		golden.Check(t, "testdata/report."+format, got.Bytes())
 	}
 	if err := r.Write(&bytes.Buffer{}, "pdf"); fault.KindOf(err) != fault.Usage {
 		t.Errorf("an unknown format: %v", err)

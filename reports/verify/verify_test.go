@@ -5,26 +5,21 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/ltadbench/ltadbench/baselines"
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/metric"
 	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/internal/golden"
 	"github.com/ltadbench/ltadbench/reports"
 	"github.com/ltadbench/ltadbench/reports/verify"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func cell(method ad.MethodName) result.Cell {
 	return result.Cell{Dataset: "plant", Split: "exp20", Encoder: "bank", Method: method}
@@ -231,19 +226,7 @@ func TestGolden(t *testing.T) {
 		if err := c.write(&got); err != nil {
 			t.Fatal(err)
 		}
-		path := "testdata/" + c.name
-		if *update {
-			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("%s differs (go test ./reports/verify -update writes it):\n%s", path, diff)
-		}
+		golden.Check(t, "testdata/"+c.name, got.Bytes())
 	}
 	var all bytes.Buffer
 	if err := r.WriteTable(&all, true); err != nil || strings.Count(all.String(), "plant/exp20/bank/same/seed0 ") != 21 {
