@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -59,8 +57,8 @@ without a result are named and left out; so are damaged ones, with exit status 1
 			if err := compareOptions(&o, metrics, format); err != nil {
 				return err
 			}
-			if _, err := os.Stat(filepath.Dir(to)); to != "" && err != nil { // known before the work
-				return fault.New(fault.Usage, "--output: %w", err)
+			if err := checkOutput("output", to, false); err != nil {
+				return err
 			}
 			b, err := a.load()
 			if err != nil {
@@ -94,7 +92,7 @@ without a result are named and left out; so are damaged ones, with exit status 1
 	c.Flags().IntVar(&o.Resamples, "resamples", 2000, "of the bootstrap; 0: no intervals")
 	c.Flags().Float64Var(&o.Confidence, "confidence", 0.95, "of the intervals")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "of the bootstrap")
-	c.Flags().StringVar(&format, "format", "table", strings.Join(paired.Formats, ", "))
+	c.Flags().StringVarP(&format, "format", "f", "table", strings.Join(paired.Formats, ", "))
 	c.Flags().StringVarP(&to, "output", "o", "", "write to this file")
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
 	return c

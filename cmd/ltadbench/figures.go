@@ -156,7 +156,7 @@ func (a *app) writeFigures(c *cobra.Command, figs []*figure.Figure, formats []st
 	if len(figs) == 0 {
 		return nil
 	}
-	if err := checkOutput(dir, true); err != nil {
+	if err := checkOutput("output", dir, true); err != nil {
 		return err
 	}
 	task := a.Start("figures")

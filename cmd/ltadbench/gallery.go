@@ -96,7 +96,7 @@ of about ` + fmt.Sprint(pageRows) + ` rows; they are listed. Needs the dataset, 
 				return fault.New(fault.Usage, "-o %s: there are %d sheets: %s and others", out, len(sheets), sheets[0].Title()).
 					WithHint("choose one with --only, or name a directory")
 			}
-			if err := checkOutput(out, !single); err != nil {
+			if err := checkOutput("output", out, !single); err != nil {
 				return err
 			}
 			return a.drawGallery(c.Context(), b, s, sheets, out, single)

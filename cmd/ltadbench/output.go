@@ -8,9 +8,13 @@ import (
 	"github.com/ltadbench/ltadbench/framework/fault"
 )
 
-// checkOutput says, before anything is computed for it, whether what --output names
-// can be written: a file, or a directory of files, which it makes.
-func checkOutput(out string, isDir bool) error {
+// checkOutput says, before anything is computed for it, whether what a flag
+// names can be written: a file, or a directory of files, which it makes. "" is nothing
+// to write.
+func checkOutput(flag, out string, isDir bool) error {
+	if out == "" {
+		return nil
+	}
 	dir := out
 	var err error
 	if isDir {
@@ -29,7 +33,7 @@ func checkOutput(out string, isDir bool) error {
 		}
 	}
 	if err != nil {
-		return fault.New(fault.System, "--output %s: cannot write: %w", out, err).WithHint("name a place that you may write to")
+		return fault.New(fault.System, "--%s %s: cannot write: %w", flag, out, err).WithHint("name a place that you may write to")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -80,6 +81,9 @@ func (a *app) verify(c *cobra.Command, v verification) error {
 	}
 	if v.baseline == "" {
 		return fault.New(fault.Usage, "which baseline? Give --baseline FILE").WithHint("`ltadbench baseline save NAME` stores one")
+	}
+	if err := cmp.Or(checkOutput("json", v.json, false), checkOutput("junit", v.junit, false)); err != nil {
+		return err
 	}
 	base, err := baselines.ReadBaseline(v.baseline)
 	if err != nil {

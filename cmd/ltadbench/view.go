@@ -140,7 +140,7 @@ func (a *app) loadFor(c *cobra.Command, v *view) (*config.Bench, reports.Options
 	case v.format == htmlFormat:
 		err = html.Check(v.output)
 	default:
-		err = checkOutput(v.output, false)
+		err = checkOutput("output", v.output, false)
 	}
 	if err == nil && len(v.ablate) > 0 {
 		b, err = a.ablate(c.Context(), b, v)
