@@ -188,12 +188,12 @@ func short(d ad.Digest) string {
 }
 
 func (r *Report) lines() [][]string {
-	lines := [][]string{{"dataset", "dataset_digest", "split", "encoder", "method_a", "method_b", "pairs", "metric", "group", "class", "classes",
+	lines := [][]string{{"schema", "dataset", "dataset_digest", "split", "encoder", "method_a", "method_b", "pairs", "metric", "group", "class", "classes",
 		"of", "a", "b", "difference", "confidence", "low", "high", "resamples", "verdict", "b_better", "a_better", "ties", "sign_p",
 		"permutation_p", "permutation_holm"}}
 	for _, c := range r.Configurations {
 		for _, row := range c.Rows {
-			line := []string{string(c.Dataset), string(c.Digest), c.Split, c.Encoder, string(c.MethodA), string(c.MethodB),
+			line := []string{strconv.Itoa(r.Schema), string(c.Dataset), string(c.Digest), c.Split, c.Encoder, string(c.MethodA), string(c.MethodB),
 				strconv.Itoa(len(c.Pairs)), string(row.Metric), string(row.Group), string(row.Class), strconv.Itoa(row.Classes),
 				strconv.Itoa(row.Of), number(row.A), number(row.B), number(row.Difference)}
 			interval, sign, permutation := []string{"", "", "", ""}, []string{"", "", "", ""}, []string{"", ""}
