@@ -27,6 +27,7 @@ type verification struct {
 	only       []string
 	run        bool
 	all        bool
+	strict     bool
 	format     string
 	json       string
 	junit      string
@@ -49,8 +50,8 @@ neither a pass nor a failure. So it is if the configuration has changed since th
 were made: run them again, or with --run. The method's version and program, the engine and the
 machine may differ; that is stated.
 
-Exit status: 4 if a number regressed, or a cell failed that has numbers in the
-baseline; else 5 if a cell of the baseline was not comparable or has no result; else 0.
+Exit status: 4 if a number regressed, or a cell failed that has numbers in the baseline
+(with --strict also if a number improved further than its tolerance); else 5 if a cell of the baseline was not comparable or has no result; else 0.
 A damaged result file counts as a missing one, and the status is then 1 unless it is 4.
 In GitHub Actions there are annotations, too.`,
 		Example: `  ltadbench verify --baseline baselines/embedded.yaml
@@ -66,6 +67,7 @@ In GitHub Actions there are annotations, too.`,
 	c.Flags().StringArrayVar(&v.only, "only", nil, onlyHelp+"; the baseline's other cells are not looked at")
 	c.Flags().BoolVar(&v.run, "run", false, "first run the cells that are not finished, as the command run does")
 	c.Flags().BoolVar(&v.all, "all", false, "print all numbers, also those that are equal")
+	c.Flags().BoolVar(&v.strict, "strict", false, "numbers that improved past their tolerance count like regressions")
 	c.Flags().StringVar(&v.format, "format", verifyFormats[0], "what to print: "+strings.Join(verifyFormats, ", "))
 	c.Flags().StringVar(&v.json, "json", "", "also write the whole comparison to this file")
 	c.Flags().StringVar(&v.junit, "junit", "", "also write a JUnit report, a test case for each cell, to this file")
@@ -118,7 +120,7 @@ func (a *app) verify(c *cobra.Command, v verification) error {
 			return fault.New(fault.System, "%w", err)
 		}
 	}
-	bad := r.Err()
+	bad := r.Err(v.strict)
 	if fault.KindOf(bad) == fault.Regression {
 		return errors.Join(bad, s.problem())
 	}

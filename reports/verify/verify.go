@@ -178,11 +178,12 @@ func (c *Count) add(v Verdict) {
 
 // Err is how the comparison ends the program: an error of kind Regression if a number
 // regressed or a cell failed, else of kind NotComparable if there is something that
-// could not be compared, else nil.
-func (r *Result) Err() error {
+// could not be compared, else nil. Strict is for numbers that are to stay what they are:
+// one that improved past its tolerance is then as bad as one that regressed.
+func (r *Result) Err(strict bool) error {
 	n := r.Count
 	switch {
-	case n.Regressed+n.Failed > 0:
+	case n.Regressed+n.Failed > 0, strict && r.Numbers.Improved > 0:
 		return fault.New(fault.Regression, "%s: %s", r.Baseline, r.summary()).
 			WithHint("if the change is meant, store the numbers with `ltadbench baseline save %s` and say why in the commit", r.Baseline)
 	case n.NotComparable+n.Missing > 0:

@@ -163,8 +163,11 @@ func TestVerdicts(t *testing.T) {
 		if r.Cells[0].Verdict != c.want {
 			t.Errorf("%s: verdict %s, want %s", c.name, r.Cells[0].Verdict, c.want)
 		}
-		if err := r.Err(); (err == nil) != (c.kind == "") || err != nil && fault.KindOf(err) != c.kind {
+		if err := r.Err(false); (err == nil) != (c.kind == "") || err != nil && fault.KindOf(err) != c.kind {
 			t.Errorf("%s: error %v, want kind %q", c.name, err, c.kind)
+		}
+		if c.name == "better" && fault.KindOf(r.Err(true)) != fault.Regression {
+			t.Errorf("%s: error %v when strict, want a regression", c.name, r.Err(true))
 		}
 		var text bytes.Buffer
 		if err := r.WriteTable(&text, false); err != nil || !strings.Contains(text.String(), c.text) {
