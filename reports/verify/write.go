@@ -48,11 +48,11 @@ func (r *Result) WriteTable(w io.Writer, all bool) error {
 
 // remarks are what the table has no room for.
 func (c Cell) remarks() (out []string) {
-	if c.Reason != "" {
-		out = append(out, fmt.Sprintf("%s: %s", c.Verdict, c.Reason))
-	}
 	for _, d := range c.Inputs {
 		out = append(out, fmt.Sprintf("%s: %s", c.Verdict, d))
+	}
+	if c.Reason != "" {
+		out = append(out, fmt.Sprintf("%s: %s", c.Verdict, c.Reason))
 	}
 	if l := c.worst(); l != nil && len(l.Classes) > 0 {
 		out = append(out, l.moved())
@@ -166,11 +166,11 @@ func (r *Result) WriteAnnotations(w io.Writer) error {
 
 // texts say all that is wrong with a cell, or better, a line each, the worst first.
 func (c Cell) texts() (out []string) {
-	if c.Reason != "" {
-		out = append(out, c.Reason)
-	}
 	for _, d := range c.Inputs {
 		out = append(out, d.String())
+	}
+	if c.Reason != "" {
+		out = append(out, c.Reason)
 	}
 	for _, v := range []Verdict{Regressed, Improved} {
 		for _, l := range c.Lines {
