@@ -176,7 +176,7 @@ func (c Cell) latex() string {
 // symbols are characters that LaTeX needs a name for, without further packages.
 var symbols = map[rune]string{
 	'\\': `\textbackslash{}`, '~': `\textasciitilde{}`, '^': `\textasciicircum{}`, '&': `\&`, '%': `\%`, '$': `\$`, '#': `\#`, '_': `\_`,
-	'{': `\{`, '}': `\}`, '<': `\textless{}`, '>': `\textgreater{}`, '|': `\textbar{}`, '"': `\textquotedbl{}`,
+	'{': `\{`, '}': `\}`, '<': `\textless{}`, '>': `\textgreater{}`, '|': `\textbar{}`, '[': `{[}`, ']': `{]}`, '*': `{*}`, '`': "{`}", '\'': `{'}`,
 	'±': `$\pm$`, '×': `$\times$`, '✗': `$\times$`, '✓': `$\surd$`, '–': `--`, '—': `---`, '“': "``", '”': `''`, '‘': "`", '’': `'`,
 	'…': `\ldots{}`, 'β': `$\beta$`, 'λ': `$\lambda$`, 'µ': `$\mu$`, '→': `$\to$`, '≤': `$\le$`, '≥': `$\ge$`,
 }
@@ -196,16 +196,29 @@ func escapeLaTeX(text string) string {
 	return b.String() + escapeSymbols(text[done:])
 }
 
+// escapeSymbols names symbols, and keeps LaTeX from reading an argument in what stands
+// at the beginning of a cell, or one character in two.
 func escapeSymbols(text string) string {
 	var b strings.Builder
+	open := false
+	var last rune
 	for _, r := range text {
 		switch {
+		case r == '"': // a font that has it is not LaTeX's default
+			if open = !open; open {
+				b.WriteString("``")
+			} else {
+				b.WriteString("''")
+			}
+		case r == '-' && last == '-':
+			b.WriteString("{}-")
 		case symbols[r] != "":
 			b.WriteString(symbols[r])
 		case unicode.IsControl(r):
 		default:
 			b.WriteRune(r)
 		}
+		last = r
 	}
 	return b.String()
 }

@@ -30,7 +30,7 @@ func record(c result.Cell, det, seg float64) reports.Entry {
 	high, low := det+0.01, det-0.01
 	classes := []result.Class{
 		{Name: "bolt", Group: ad.High, Train: 20 + int(c.SplitSeed), Metrics: map[ad.Metric]metric.Value{ad.ImageAUROC: &high, ad.PixelAUROC: &seg}},
-		{Name: "nut|#1", Group: ad.Low, Train: 1, Metrics: map[ad.Metric]metric.Value{ad.ImageAUROC: &low, ad.PixelAUROC: nil}},
+		{Name: "[1] nut|#1 -- *?`\"", Group: ad.Low, Train: 1, Metrics: map[ad.Metric]metric.Value{ad.ImageAUROC: &low, ad.PixelAUROC: nil}},
 	}
 	return reports.Entry{Cell: c, Record: &result.Record{Key: ad.Digest("sha256:" + c.String()), Cell: c, Inputs: in, Status: result.Done,
 		Classes: classes, Means: means, Maps: &result.Maps{}}}
@@ -46,7 +46,7 @@ func cell(split string, method ad.MethodName, seed uint64) result.Cell {
 func entries() []reports.Entry {
 	failed := reports.Entry{Cell: cell("exp20", "hang", 0), Record: &result.Record{
 		Status: result.Failed, Inputs: record(cell("exp20", "hang", 0), 0, 0).Record.Inputs,
-		Failure: &result.Failure{Kind: fault.Timeout, Source: fault.Author, Message: "fit took longer than 10m0s\nsecond line"},
+		Failure: &result.Failure{Kind: fault.Timeout, Source: fault.Author, Message: "method \"hang\": fit took longer than 10m0s\nsecond line"},
 	}}
 	failedSeed := failed
 	failedSeed.Cell = cell("step20", "hang", 1)

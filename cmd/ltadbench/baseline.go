@@ -12,7 +12,6 @@ import (
 
 	"github.com/ltadbench/ltadbench/baselines"
 	"github.com/ltadbench/ltadbench/framework/fault"
-	"github.com/ltadbench/ltadbench/framework/result"
 )
 
 func (a *app) baselineCommand() *cobra.Command {
@@ -127,7 +126,7 @@ func (a *app) saveBaseline(path string, only []string, rule *baselines.Rule) err
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fault.New(fault.System, "%w", err)
 	}
-	if err := result.WriteFile(path, text); err != nil {
+	if err := writeOutput(path, text); err != nil {
 		return err
 	}
 	a.printf("%s: %d cells", path, len(base.Cells))

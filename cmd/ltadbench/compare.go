@@ -16,7 +16,6 @@ import (
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/home"
-	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/framework/runner"
 	"github.com/ltadbench/ltadbench/reports/paired"
 )
@@ -81,7 +80,7 @@ without a result are named and left out; so are damaged ones, with exit status 1
 				return err
 			}
 			if to != "" {
-				err = result.WriteFile(to, text.Bytes())
+				err = writeOutput(to, text.Bytes())
 			} else {
 				_, err = a.out.Write(text.Bytes())
 			}

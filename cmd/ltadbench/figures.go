@@ -172,7 +172,7 @@ func (a *app) writeFigures(c *cobra.Command, figs []*figure.Figure, formats []st
 			data, err := f.Encode(format)
 			path := filepath.Join(dir, f.Name()+"."+format)
 			if err == nil {
-				err = result.WriteFile(path, data)
+				err = writeOutput(path, data)
 			}
 			if err != nil {
 				task.End("")
@@ -184,7 +184,7 @@ func (a *app) writeFigures(c *cobra.Command, figs []*figure.Figure, formats []st
 	}
 	task.End("")
 	path := filepath.Join(dir, captionsFile)
-	if err := result.WriteFile(path, []byte(captions.String())); err != nil {
+	if err := writeOutput(path, []byte(captions.String())); err != nil {
 		return err
 	}
 	a.close() // no bar may draw into the list

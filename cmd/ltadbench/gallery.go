@@ -157,7 +157,7 @@ func (a *app) drawGallery(ctx context.Context, b *config.Bench, s *storedResults
 			if err != nil {
 				return err
 			}
-			if err := result.WriteFile(path, picture); err != nil {
+			if err := writeOutput(path, picture); err != nil {
 				return err
 			}
 			fmt.Fprintln(a.out, path)

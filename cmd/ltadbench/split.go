@@ -12,7 +12,6 @@ import (
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/fault"
 	"github.com/ltadbench/ltadbench/framework/home"
-	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/framework/runner"
 	"github.com/ltadbench/ltadbench/reports"
 	"github.com/ltadbench/ltadbench/splits"
@@ -135,7 +134,7 @@ func (a *app) writeSplit(m *splits.Manifest, format, path string) error {
 		_, err = fmt.Fprint(a.out, text.String())
 	} else if info, missing := os.Stat(path); missing == nil && !info.Mode().IsRegular() {
 		err = os.WriteFile(path, []byte(text.String()), 0o666) // into a pipe or device, not in its place
-	} else if err := result.WriteFile(path, []byte(text.String())); err != nil {
+	} else if err := writeOutput(path, []byte(text.String())); err != nil {
 		return err
 	}
 	if err != nil {

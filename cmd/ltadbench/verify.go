@@ -172,7 +172,7 @@ func (v verification) write(out io.Writer, r *verify.Result) error {
 		if err := f.write(&text); err != nil {
 			return fault.New(fault.Internal, "%s: %w", f.path, err)
 		}
-		if err := result.WriteFile(f.path, text.Bytes()); err != nil {
+		if err := writeOutput(f.path, text.Bytes()); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/config"
 	"github.com/ltadbench/ltadbench/framework/fault"
-	"github.com/ltadbench/ltadbench/framework/result"
 	"github.com/ltadbench/ltadbench/reports"
 	"github.com/ltadbench/ltadbench/reports/html"
 )
@@ -175,5 +174,5 @@ func (a *app) show(entries []reports.Entry, o reports.Options, v *view) error {
 	if err := r.Write(&text, v.format, false); err != nil {
 		return err
 	}
-	return result.WriteFile(v.output, text.Bytes())
+	return writeOutput(v.output, text.Bytes())
 }

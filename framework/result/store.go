@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -381,13 +382,18 @@ func (s *Store) Earlier(cell Cell) []ad.Digest {
 	return keys
 }
 
-// WriteFile writes a file of the store whole or not at all.
+// WriteFile writes a file whole or not at all: beside its place, then renamed.
 func WriteFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
+	half := fmt.Sprintf("%s.tmp%d", path, rand.Uint64())
+	f, err := os.OpenFile(half, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return fault.New(fault.System, "%w", err)
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err // the name is none that anybody knows
+		}
+		return fault.New(fault.System, "%s: cannot write: %w", path, err).WithHint("write to a place that you may write to")
 	}
-	defer os.Remove(f.Name()) // fails once renamed
+	defer os.Remove(half) // fails once renamed
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
@@ -396,13 +402,10 @@ func WriteFile(path string, data []byte) error {
 		err = closing
 	}
 	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(half, path)
 	}
 	if err != nil {
-		return fault.New(fault.System, "%s: cannot store: %w", path, err).
+		return fault.New(fault.System, "%s: cannot write: %w", path, err).
 			WithHint("if the disk is full, free some space and run again: finished cells are kept")
 	}
 	return nil
