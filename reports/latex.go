@@ -223,10 +223,10 @@ func escapeSymbols(text string) string {
 	return b.String()
 }
 
-// exotic says whether a text has characters beyond those that pdfLaTeX reads without
+// exotic says whether a text has characters beyond those that pdfLaTeX prints without
 // further packages.
 func exotic(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r > 0x17f })
+	return strings.ContainsFunc(text, func(r rune) bool { return r > 0xff || strings.ContainsRune("«»ðÐþÞ", r) })
 }
 
 // latexLabel makes a label of parts.

@@ -241,6 +241,9 @@ func classes(c config) (out []classOf) {
 				continue
 			}
 			out[at].min, out[at].max = min(out[at].min, k.Train), max(out[at].max, k.Train)
+			if out[at].half != k.Group { // splits that order classes in their own ways
+				out[at].half = ad.High + "/" + ad.Low
+			}
 		}
 	}
 	return out
@@ -264,7 +267,9 @@ func (r *Report) grid(block []Entry, presets []Preset) error {
 				if len(r.opts.Groups) > 1 {
 					t.Title += ", " + string(g)
 				}
-				r.fillGrid(&t, c, rows, names, g)
+				if err := r.fillGrid(&t, c, rows, names, g); err != nil {
+					return err
+				}
 				r.Tables = append(r.Tables, t)
 			}
 		}
@@ -276,11 +281,15 @@ func (r *Report) grid(block []Entry, presets []Preset) error {
 	return nil
 }
 
-func (r *Report) fillGrid(t *Table, c config, presets []Preset, names []string, g ad.Group) {
+func (r *Report) fillGrid(t *Table, c config, presets []Preset, names []string, g ad.Group) error {
 	var down, across []string
 	at := map[[2]string]Preset{}
 	for _, p := range presets {
 		texts := p.texts(names)
+		if other, taken := at[[2]string(texts)]; taken {
+			return fault.New(fault.Usage, "layout %s: %s and %s stand in the same place, %s = %s and %s = %s", Grid, other.Method, p.Method,
+				names[0], texts[0], names[1], texts[1]).WithHint("choose those of one method, with --ablate or --methods")
+		}
 		at[[2]string(texts)] = p
 		if !slices.Contains(down, texts[0]) {
 			down = append(down, texts[0])
@@ -320,4 +329,5 @@ func (r *Report) fillGrid(t *Table, c config, presets []Preset, names []string, 
 		}
 		r.rank(all)
 	}
+	return nil
 }

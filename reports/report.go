@@ -212,6 +212,15 @@ func (o Options) Chosen(entries []Entry) ([]Entry, error) {
 			return nil, unknown("names", m)
 		}
 	}
+	shown := map[string]ad.MethodName{}
+	for _, name := range known {
+		m := ad.MethodName(name)
+		if other, twice := shown[o.name(m)]; twice && (len(o.Methods) == 0 || slices.Contains(o.Methods, m) && slices.Contains(o.Methods, other)) {
+			return nil, fault.New(fault.Usage, "names: methods %q and %q would both be shown as %q", other, m, o.name(m)).
+				WithHint("give each a name of its own")
+		}
+		shown[o.name(m)] = m
+	}
 	if len(o.Methods) == 0 {
 		return entries, nil
 	}

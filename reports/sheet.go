@@ -137,9 +137,12 @@ func (r *Report) published(v *Value, notes *[]string) (number, difference Cell) 
 		refer.note(notes, remark)
 	}
 	number.Notes = refer.Notes
-	if v.Mean != nil {
-		difference.Text = r.percent(*v.Mean - v.Published.Value)
-		if !strings.HasPrefix(difference.Text, "-") {
+	if v.Mean != nil { // of the numbers as they are printed
+		difference.Text = strconv.FormatFloat(r.printed(*v.Mean)-r.printed(v.Published.Value), 'f', r.opts.Decimals, 64)
+		switch {
+		case strings.Trim(difference.Text, "-0.") == "":
+			difference.Text = strings.TrimPrefix(difference.Text, "-")
+		case difference.Text[0] != '-':
 			difference.Text = "+" + difference.Text
 		}
 	}
@@ -152,6 +155,12 @@ func (r *Report) percent(x float64) string {
 		return strings.TrimPrefix(text, "-") // no -0.00
 	}
 	return text
+}
+
+// printed is the number that percent prints.
+func (r *Report) printed(x float64) float64 {
+	f, _ := strconv.ParseFloat(r.percent(x), 64) // which is a number
+	return f
 }
 
 // subject says what a table is of: the data, config and protocol.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
@@ -142,10 +141,7 @@ func (v *Value) note(notes *[]string, text string) {
 // the same share a rank. A number without rivals has none.
 func (r *Report) rank(values []*Value) {
 	values = slices.DeleteFunc(values, func(v *Value) bool { return v.Mean == nil })
-	printed := func(v *Value) float64 {
-		f, _ := strconv.ParseFloat(r.percent(*v.Mean), 64) // which is a number
-		return f
-	}
+	printed := func(v *Value) float64 { return r.printed(*v.Mean) }
 	var distinct []float64
 	for _, v := range values {
 		if !slices.Contains(distinct, printed(v)) {

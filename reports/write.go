@@ -95,7 +95,7 @@ func (r *Report) writeLaTeX(w io.Writer) error {
 func (r *Report) lines() ([][]string, error) {
 	lines := [][]string{{"schema", "layout", "table", "dataset", "split", "encoder", "method", "preset", "labels", "metric", "group", "class",
 		"mean", "std", "seeds", "rank", "state", "values", "notes", "published", "published_source",
-		"dataset_digest", "split_digest", "keys", "evaluation"}}
+		"dataset_digest", "split_digest", "keys", "evaluation", "value_seeds"}}
 	for _, t := range r.Tables {
 		protocol, err := json.Marshal(t.Protocol)
 		if err != nil {
@@ -104,30 +104,37 @@ func (r *Report) lines() ([][]string, error) {
 		for _, row := range t.Rows {
 			var labels []string
 			for i, name := range t.Labels {
-				labels = append(labels, name+"="+row.Labels[i])
+				labels = append(labels, escapeList(name+"="+row.Labels[i]))
 			}
 			for _, v := range row.Values {
-				var values, keys, notes []string
+				var values, keys, seeds, notes []string
 				for _, run := range v.Runs {
 					values, keys = append(values, number(&run.Value)), append(keys, string(run.Key))
+					seeds = append(seeds, fmt.Sprintf("%d/%d", run.SplitSeed, run.Seed))
 				}
 				for _, n := range v.Notes {
-					notes = append(notes, t.Notes[n-1])
+					notes = append(notes, escapeList(t.Notes[n-1]))
 				}
 				published, source := "", ""
 				if v.Published != nil {
 					published, source = number(&v.Published.Value), v.Published.Source
-					notes = append(notes, v.Published.Remarks...)
+					for _, remark := range v.Published.Remarks {
+						notes = append(notes, escapeList(remark))
+					}
 				}
 				lines = append(lines, []string{strconv.Itoa(Schema), r.Layout, t.Title, string(t.Dataset), v.Split, v.Encoder,
 					string(v.Method), v.Preset, strings.Join(labels, "; "), string(v.Metric), string(v.Group), string(v.Class),
 					number(v.Mean), number(v.Std), strconv.Itoa(len(v.Runs)), strconv.Itoa(v.Rank), v.State, strings.Join(values, " "),
-					strings.Join(notes, "; "), published, source, string(t.Digest), string(v.SplitDigest), strings.Join(keys, " "), string(protocol)})
+					strings.Join(notes, "; "), published, source, string(t.Digest), string(v.SplitDigest), strings.Join(keys, " "), string(protocol),
+					strings.Join(seeds, " ")})
 			}
 		}
 	}
 	return lines, nil
 }
+
+// escapeList makes a text one of a list that semicolons separate.
+func escapeList(text string) string { return strings.NewReplacer(`\`, `\\`, ";", `\;`).Replace(text) }
 
 func number(x *float64) string {
 	if x == nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/ltadbench/ltadbench/baselines"
 	"github.com/ltadbench/ltadbench/framework/fault"
+	"github.com/ltadbench/ltadbench/framework/result"
+	"github.com/ltadbench/ltadbench/reports/verify"
 )
 
 func (a *app) baselineCommand() *cobra.Command {
@@ -40,7 +42,7 @@ keeps what stands above the cells of a file that is there, unless --tolerance or
 --tolerance-deviations replaces its rules. The file then has the cells that this
 command was asked for, and no others.`,
 		Example: `  ltadbench baseline save nightly
-  ltadbench baseline save baselines/embedded.yaml --only method=ltad
+  ltadbench baseline save baselines/ltad.yaml --only method=ltad
   ltadbench baseline save seeds --tolerance 0.002 --tolerance-deviations 3`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,7 +74,7 @@ command was asked for, and no others.`,
 				}
 				f.set(f.value)
 			}
-			return a.saveBaseline(path, only, rule)
+			return a.saveBaseline(c, path, only, rule)
 		},
 	}
 	c.Flags().StringArrayVar(&only, "only", nil, onlyHelp)
@@ -84,19 +86,20 @@ command was asked for, and no others.`,
 
 // saveBaseline stores the results at path. rule is the only one of the tolerance, nil for
 // those of the file that is there, or the standard.
-func (a *app) saveBaseline(path string, only []string, rule *baselines.Rule) error {
+func (a *app) saveBaseline(c *cobra.Command, path string, only []string, rule *baselines.Rule) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.System, "%w", err)
 	}
 	standard := standardTolerance
 	base := &baselines.Baseline{Rules: []baselines.Rule{{Absolute: &standard}}}
+	had := 0
 	if old != nil {
 		before, err := baselines.ParseBaseline(path, old)
 		if err != nil {
 			return err // its tolerances would be lost
 		}
-		base.Rules = before.Rules
+		base.Rules, had = before.Rules, len(before.Cells)
 	}
 	if rule != nil {
 		base.Rules = []baselines.Rule{*rule}
@@ -112,10 +115,24 @@ func (a *app) saveBaseline(path string, only []string, rule *baselines.Rule) err
 	if err := s.problem(); err != nil {
 		return err // a baseline that lacks cells would let them pass
 	}
+	asked, err := a.asked(c, b, verification{only: only})
+	if err != nil {
+		return err
+	}
+	failed := 0
 	for _, e := range s.entries {
 		if e.Record == nil {
 			fmt.Fprintf(a.errOut, "ltadbench: warning: %s has not run; the baseline does not have it\n", e.Cell)
 			continue
+		}
+		if now, ok := asked[e.Cell]; ok {
+			if changed := verify.Changed(e.Record.Inputs, now); len(changed) > 0 {
+				return fault.New(fault.NotComparable, "%s: its result is not of the configuration as it is now: %s", e.Cell, changed[0].Name).
+					WithHint("run `ltadbench run` first")
+			}
+		}
+		if e.Record.Status == result.Failed {
+			failed++
 		}
 		base.Add(e.Cell, e.Record)
 	}
@@ -129,6 +146,6 @@ func (a *app) saveBaseline(path string, only []string, rule *baselines.Rule) err
 	if err := writeOutput(path, text); err != nil {
 		return err
 	}
-	a.printf("%s: %d cells", path, len(base.Cells))
+	a.printf("%s: %d cells, %d of them failed; it had %d before", path, len(base.Cells), failed, had)
 	return nil
 }

@@ -92,6 +92,9 @@ of about ` + fmt.Sprint(pageRows) + ` rows; they are listed. Needs the dataset, 
 				return fault.New(fault.Data, "%s: no results to draw", s.store.Dir()).WithHint("run `ltadbench run` with this configuration first")
 			}
 			single := strings.EqualFold(filepath.Ext(out), ".png")
+			if ext := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".jpg", ".jpeg", ".gif", ".pdf", ".svg", ".webp"}, ext) {
+				return fault.New(fault.Usage, "-o %s: galleries are PNG files", out).WithHint("name FILE.png, or a directory")
+			}
 			if single && len(sheets) > 1 {
 				return fault.New(fault.Usage, "-o %s: there are %d sheets: %s and others", out, len(sheets), sheets[0].Title()).
 					WithHint("choose one with --only, or name a directory")

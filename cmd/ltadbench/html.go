@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -67,11 +68,11 @@ func (a *app) showHTML(ctx context.Context, b *config.Bench, s *storedResults, o
 		return err
 	}
 	if v.perClass > 0 {
-		if p.Gallery, err = a.htmlGallery(ctx, b, s, entries, o, v.perClass); err != nil {
+		if p.Gallery, err = a.htmlGallery(ctx, b, s, entries, o, v.perClass, &p.Warnings); err != nil {
 			return err
 		}
 	}
-	p.Warnings = s.bad
+	p.Warnings = append(p.Warnings, s.bad...)
 	defer a.close()
 	return html.Write(ctx, v.output, p, a.console)
 }
@@ -105,7 +106,7 @@ func (a *app) htmlFigures(ctx context.Context, b *config.Bench, s *storedResults
 // class. A dataset that is not there, or not the one of the results any more, has none,
 // which is said.
 func (a *app) htmlGallery(ctx context.Context, b *config.Bench, s *storedResults, entries []reports.Entry, o reports.Options,
-	perClass int) (html.Gallery, error) {
+	perClass int, warnings *[]string) (html.Gallery, error) {
 	var out html.Gallery
 	for i := range out.Colours {
 		out.Colours[i], out.Rates[i] = gallery.Colour(uint8(i)), gallery.FPR(uint8(i))
@@ -124,7 +125,9 @@ func (a *app) htmlGallery(ctx context.Context, b *config.Bench, s *storedResults
 			if ctx.Err() != nil {
 				return out, err
 			}
-			a.printf("no gallery of %s: %s", sheet.Title(), fault.Format(err))
+			lost := fmt.Sprintf("no gallery of %s: %s", sheet.Title(), fault.Format(err))
+			a.printf("%s", lost)
+			*warnings = append(*warnings, lost)
 			continue
 		}
 		for _, p := range sheet.Problems {
@@ -215,7 +218,7 @@ func (a *app) again(b *config.Bench, e reports.Entry, ablation bool) string {
 	if entry, preset, ok := strings.Cut(string(c.Method), "/"); ok && ablation {
 		words = append(words, "--ablate", entry+"="+preset)
 	}
-	for _, one := range [][2]string{{"dataset", string(c.Dataset)}, {"split", splitID(c)}, {"encoder", c.Encoder},
+	for _, one := range [][2]string{{"dataset", string(c.Dataset)}, {"split", c.SplitID()}, {"encoder", c.Encoder},
 		{"method", string(c.Method)}, {"seed", strconv.FormatUint(c.Seed, 10)}} {
 		words = append(words, "--only", one[0]+"="+one[1])
 	}
@@ -233,14 +236,6 @@ func (a *app) again(b *config.Bench, e reports.Entry, ablation bool) string {
 		words[i] = quote(w)
 	}
 	return strings.Join(words, " ")
-}
-
-// splitID names the split of a cell with its seed, as config.Split.ID does.
-func splitID(c result.Cell) string {
-	if c.SplitSeed == 0 {
-		return c.Split
-	}
-	return c.Split + "-seed" + strconv.FormatUint(c.SplitSeed, 10)
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./=:,@%+-]+$`)

@@ -48,7 +48,11 @@ func Main(args []string, out, errOut io.Writer) int {
 		return fault.ExitOK
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(errOut, "ltadbench: interrupted; finished cells are kept, the same command goes on from here")
+		if a.keeps {
+			fmt.Fprintln(errOut, "ltadbench: interrupted; finished cells are kept, the same command goes on from here")
+		} else {
+			fmt.Fprintln(errOut, "ltadbench: interrupted")
+		}
 		return fault.ExitInterrupted
 	}
 	fmt.Fprintf(errOut, "ltadbench: %s\n", fault.Format(err))
@@ -80,6 +84,7 @@ type app struct {
 	logLevel   string
 	quiet      bool
 	library    string
+	keeps      bool // it runs cells, which stay when it is interrupted
 }
 
 func (a *app) root() *cobra.Command {
@@ -102,9 +107,9 @@ Exit status: 0 ok; 1 bad configuration or data, or an internal error; 2 wrong us
 		Args:              noSuchCommand,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
-			for _, name := range []string{"config", "results", "onnxruntime"} {
+			for _, name := range []string{"config", "results", "onnxruntime", "output", "json", "junit", "baseline"} {
 				// As in -c "$MY_BENCH": to run something else instead would be no help.
-				if f := c.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+				if f := c.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
 					return fault.New(fault.Usage, "--%s is empty", name).WithHint("is a variable not set? Leave the flag out for the default")
 				}
 			}

@@ -22,18 +22,19 @@ func checkOutput(flag, out string, isDir bool) error {
 	if isDir {
 		err = os.MkdirAll(dir, 0o777)
 	} else {
+		var file string
 		var info fs.FileInfo
-		out, info, err = target(out)
-		dir = filepath.Dir(out)
+		file, info, err = target(out)
+		dir = filepath.Dir(file)
 		switch {
 		case err != nil || info == nil:
 		case info.IsDir():
-			err = fmt.Errorf("%s is a directory", out)
+			err = fmt.Errorf("%s is a directory", file)
 		case !info.Mode().IsRegular():
 			return nil // opening a device or pipe may do something already
 		default:
 			var f *os.File
-			if f, err = os.OpenFile(out, os.O_WRONLY, 0); err == nil {
+			if f, err = os.OpenFile(file, os.O_WRONLY, 0); err == nil {
 				err = f.Close()
 			}
 		}

@@ -78,11 +78,18 @@ ablation tables, and the tables printed are these. ` + ablateLong,
 				}
 				return nil
 			}
-			return a.run(c, plan, order, func() error {
-				var entries []reports.Entry
+			entries := func() (out []reports.Entry) {
 				for _, cell := range plan.Cells {
-					entries = append(entries, reports.Entry{Cell: cell.Cell, Record: cell.Record})
+					out = append(out, reports.Entry{Cell: cell.Cell, Record: cell.Record})
 				}
+				return out
+			}
+			// That there is no such table is known before the cells are run for it.
+			if _, err := reports.Build(entries(), v.presets, o); err != nil {
+				return err
+			}
+			return a.run(c, plan, order, func() error {
+				entries := entries()
 				return a.show(entries, o, &v)
 			})
 		},
@@ -123,6 +130,7 @@ func (a *app) run(c *cobra.Command, plan *runner.Plan, order runner.Order, print
 		return err
 	}
 	defer unlock()
+	a.keeps = true
 	if err := plan.Run(c.Context(), order); err != nil {
 		return err
 	}

@@ -117,14 +117,15 @@ func (a *app) entries(b *config.Bench, s *result.Store) (entries []result.Entry,
 	if err != nil {
 		return nil, err
 	}
+	name = strings.TrimSuffix(name, ablations)
 	if !slices.Contains(names, name) {
 		same := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return filepath.Base(n) != filepath.Base(name) })
 		switch {
 		case len(errs) > 0: // one of them may be the one
 			return nil, errors.Join(errs...)
 		case len(names) == 0:
-			return nil, fault.New(fault.Data, "%s: no results here yet", s.Dir()).
-				WithHint("run `ltadbench run` first, or name another directory of results")
+			return nil, fault.New(fault.Data, "%s: no results of %s here yet", s.Dir(), filepath.Base(b.File)).
+				WithHint("run `ltadbench run` with this configuration, or name the place of the results with --results DIR")
 		case len(same) == 1:
 			name = same[0]
 		case len(names) == 1:
@@ -146,24 +147,17 @@ func (a *app) entries(b *config.Bench, s *result.Store) (entries []result.Entry,
 	return entries, nil
 }
 
-// filter says which cells to compare: with crossed the methods of the two differ.
+// filter says which cells to compare: with crossed the methods of the two differ, and
+// filters of methods say nothing.
 func filter(b *config.Bench, only []string, crossed bool) (func(result.Cell) bool, error) {
-	if len(only) == 0 {
-		return func(result.Cell) bool { return true }, nil
-	}
-	cells, err := b.Filter(only)
+	wanted, err := b.Select(only)
 	if err != nil {
 		return nil, err
 	}
-	return func(cell result.Cell) bool {
-		return slices.ContainsFunc(cells, func(c config.Cell) bool {
-			wanted := runner.CellOf(c)
-			if crossed {
-				wanted.Method = cell.Method
-			}
-			return wanted == cell
-		})
-	}, nil
+	if crossed {
+		delete(wanted, "method")
+	}
+	return func(cell result.Cell) bool { return passes(wanted, cell) }, nil
 }
 
 // readRuns reads the records of the runs; problem says that some cannot be used. Of a

@@ -33,11 +33,7 @@ func (s *storedResults) problem() error {
 // the filters, in its order. That there are none is an error.
 func (a *app) stored(b *config.Bench, only []string) (*storedResults, error) {
 	store := a.store(b)
-	name, err := configName(b, store)
-	if err != nil {
-		return nil, err
-	}
-	index, err := store.Index(name)
+	index, err := a.index(b, store)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +42,7 @@ func (a *app) stored(b *config.Bench, only []string) (*storedResults, error) {
 		return nil, err
 	}
 	keys := map[result.Cell]ad.Digest{}
-	for _, e := range index.Cells {
+	for _, e := range index {
 		keys[e.Cell] = e.Key
 	}
 	var chosen []result.Entry
@@ -57,10 +53,24 @@ func (a *app) stored(b *config.Bench, only []string) (*storedResults, error) {
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fault.New(fault.Data, "%s: no results of %s", store.Dir(), b.File).
-			WithHint("run `ltadbench run` with this configuration first")
+		return nil, fault.New(fault.Data, "%s: no results of %s for the cells that are asked for, of %d others", store.Dir(), b.File, len(index)).
+			WithHint("run `ltadbench run` with the same flags first")
 	}
 	return a.read(store, chosen), nil
+}
+
+// index lists the cells of the configuration's last run. A directory that --results names
+// may have been moved here from elsewhere, where the configuration had another path.
+func (a *app) index(b *config.Bench, store *result.Store) ([]result.Entry, error) {
+	if a.results != "" {
+		return a.entries(b, store)
+	}
+	name, err := configName(b, store)
+	if err != nil {
+		return nil, err
+	}
+	index, err := store.Index(name)
+	return index.Cells, err
 }
 
 // warn tells of a result file that cannot be used.

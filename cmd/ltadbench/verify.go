@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/ltadbench/ltadbench/baselines"
@@ -84,6 +85,9 @@ func (a *app) verify(c *cobra.Command, v verification) error {
 	if v.baseline == "" {
 		return fault.New(fault.Usage, "which baseline? Give --baseline FILE").WithHint("`ltadbench baseline save NAME` stores one")
 	}
+	if err := v.checkPaths(); err != nil {
+		return err
+	}
 	if err := cmp.Or(checkOutput("json", v.json, false), checkOutput("junit", v.junit, false)); err != nil {
 		return err
 	}
@@ -107,10 +111,21 @@ func (a *app) verify(c *cobra.Command, v verification) error {
 	if err != nil {
 		return err
 	}
+	older := 0
+	for _, e := range s.entries {
+		if now, ok := asked[e.Cell]; ok && e.Record != nil && e.Record.Inputs.MethodFiles != now.MethodFiles {
+			older++
+		}
+	}
+	if older > 0 {
+		a.printf("ltadbench: warning: %d of %d results are not of the methods' programs as they are now; with --run they are computed again",
+			older, len(s.entries))
+	}
 	r, err := verify.Compare(v.baseline, base, func(cell result.Cell) bool { return passes(wanted, cell) }, s.entries, asked)
 	if err != nil {
 		return err
 	}
+	r.Strict = v.strict
 	a.close() // no bar may draw into the table
 	if err := v.write(a.out, r); err != nil {
 		return err
@@ -120,11 +135,30 @@ func (a *app) verify(c *cobra.Command, v verification) error {
 			return fault.New(fault.System, "%w", err)
 		}
 	}
-	bad := r.Err(v.strict)
+	bad := r.Err()
 	if fault.KindOf(bad) == fault.Regression {
 		return errors.Join(bad, s.problem())
 	}
 	return errors.Join(s.problem(), bad)
+}
+
+// checkPaths says whether one file is named twice: the second would replace the first.
+func (v verification) checkPaths() error {
+	flags := map[string]string{}
+	for _, f := range [][2]string{{"baseline", v.baseline}, {"json", v.json}, {"junit", v.junit}} {
+		if f[1] == "" {
+			continue
+		}
+		path, err := realPath(f[1])
+		if err != nil {
+			return err
+		}
+		if other := flags[path]; other != "" {
+			return fault.New(fault.Usage, "--%s and --%s are the same file, %s", other, f[0], f[1])
+		}
+		flags[path] = f[0]
+	}
+	return nil
 }
 
 // asked gives the inputs of the cells as the configuration is now, and with --run runs
@@ -135,6 +169,9 @@ func (a *app) asked(c *cobra.Command, b *config.Bench, v verification) (map[resu
 	s, err := a.setup(b, v.only, b.Run.Device, b.Run.Engine)
 	if err != nil {
 		return nil, err
+	}
+	if !v.run {
+		s.Log = hclog.NewNullLogger() // nothing runs: what it says of records is said elsewhere
 	}
 	plan, err := runner.NewPlan(c.Context(), s)
 	if err != nil {

@@ -56,14 +56,14 @@ func (r *Result) WriteJUnit(w io.Writer) error {
 		if len(texts) > 0 {
 			message.Message += ": " + texts[0]
 		}
-		switch c.Verdict {
-		case Regressed, Failed:
+		switch {
+		case r.bad(c):
 			test.Failure = message
 			suite.Failures++
-		case NotComparable, Missing:
+		case c.Verdict == NotComparable, c.Verdict == Missing:
 			test.Error = message
 			suite.Errors++
-		case Extra:
+		case c.Verdict == Extra:
 			message.Type, message.Text = "", "" // of a skipped case the schemas have a message only
 			test.Skipped = message
 			suite.Skipped++

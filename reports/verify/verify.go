@@ -45,12 +45,15 @@ var severity = []Verdict{Extra, Equal, Improved, NotComparable, Missing, Regress
 
 // Result is a comparison.
 type Result struct {
-	Schema   int     `json:"schema"`
-	Baseline string  `json:"baseline"` // the file's name
-	Verdict  Verdict `json:"verdict"`  // the worst of all cells
-	Numbers  Count   `json:"numbers"`
-	Count    Count   `json:"cells"`
-	Cells    []Cell  `json:"results"`
+	Schema   int    `json:"schema"`
+	Baseline string `json:"baseline"` // the file's name
+	// Strict is for numbers that are to stay what they are: one that improved past its
+	// tolerance is then as bad as one that regressed.
+	Strict  bool    `json:"strict"`
+	Verdict Verdict `json:"verdict"` // the worst of all cells
+	Numbers Count   `json:"numbers"`
+	Count   Count   `json:"cells"`
+	Cells   []Cell  `json:"results"`
 }
 
 // Count counts verdicts.
@@ -176,16 +179,23 @@ func (c *Count) add(v Verdict) {
 	}[v]++
 }
 
+// bad says whether a cell is to fail the verification.
+func (r *Result) bad(c Cell) bool {
+	return c.Verdict == Regressed || c.Verdict == Failed || c.Verdict == Improved && r.Strict
+}
+
 // Err is how the comparison ends the program: an error of kind Regression if a number
 // regressed or a cell failed, else of kind NotComparable if there is something that
-// could not be compared, else nil. Strict is for numbers that are to stay what they are:
-// one that improved past its tolerance is then as bad as one that regressed.
-func (r *Result) Err(strict bool) error {
+// could not be compared, or nothing at all, else nil.
+func (r *Result) Err() error {
 	n := r.Count
 	switch {
-	case n.Regressed+n.Failed > 0, strict && r.Numbers.Improved > 0:
+	case slices.ContainsFunc(r.Cells, r.bad):
 		return fault.New(fault.Regression, "%s: %s", r.Baseline, r.summary()).
 			WithHint("if the change is meant, store the numbers with `ltadbench baseline save %s` and say why in the commit", r.Baseline)
+	case len(r.Cells) == n.Extra:
+		return fault.New(fault.NotComparable, "%s: no cell of the baseline is among those to compare: %s", r.Baseline, r.summary()).
+			WithHint("is it the baseline of this configuration? Do the filters of --only leave any of its cells?")
 	case n.NotComparable+n.Missing > 0:
 		return fault.New(fault.NotComparable, "%s: %s", r.Baseline, r.summary()).
 			WithHint("run the benchmark that the baseline is of, or store another with `ltadbench baseline save %s`", r.Baseline)
@@ -254,9 +264,11 @@ func compare(b *baselines.Baseline, base baselines.BaselineCell, e reports.Entry
 	for _, m := range ad.Metrics {
 		for _, g := range []ad.Group{ad.All, ad.High, ad.Low} {
 			l := Line{Metric: m, Group: g, Baseline: base.Means[g][m], Now: now.Means[g][m].Value}
-			var err error
-			if l.Tolerance, err = b.Tolerance(base.Cell, m, g); err != nil {
-				return c, err
+			if l.Baseline != nil && l.Now != nil { // else the seeds may have no spread
+				var err error
+				if l.Tolerance, err = b.Tolerance(base.Cell, m, g); err != nil {
+					return c, err
+				}
 			}
 			l.judge()
 			if l.Verdict == Regressed {
@@ -323,3 +335,7 @@ func (m Moved) loss() float64 {
 	}
 	return *m.Baseline - *m.Now
 }
+
+// Changed gives the inputs in which a result differs from what is asked for now, as far as
+// they decide whether numbers can be compared.
+func Changed(result, asked result.Inputs) []Difference { return inputs(result, asked) }

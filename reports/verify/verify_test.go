@@ -122,7 +122,7 @@ func TestVerdicts(t *testing.T) {
 		{"failed in both", failed(record(0, 0, 0)), failed(record(0, 0, 0)), nil, verify.Equal, "", "equal: it failed as in the baseline: crash"},
 		{"failed then", failed(record(0, 0, 0)), good, nil, verify.Improved, "", "has numbers now"},
 		{"missing", good, nil, nil, verify.Missing, fault.NotComparable, "missing"},
-		{"extra", nil, good, nil, verify.Extra, "", "extra: the baseline has no such cell"},
+		{"extra", nil, good, nil, verify.Extra, fault.NotComparable, "extra: the baseline has no such cell"},
 
 		{"other data", good, changed(func(in *result.Inputs) { in.Dataset = "sha256:ab" }), nil, verify.NotComparable, fault.NotComparable, "dataset is aa in the baseline, now ab"},
 		{"other split", good, changed(func(in *result.Inputs) { in.Split = "sha256:ab" }), nil, verify.NotComparable, fault.NotComparable, "split is"},
@@ -163,11 +163,19 @@ func TestVerdicts(t *testing.T) {
 		if r.Cells[0].Verdict != c.want {
 			t.Errorf("%s: verdict %s, want %s", c.name, r.Cells[0].Verdict, c.want)
 		}
-		if err := r.Err(false); (err == nil) != (c.kind == "") || err != nil && fault.KindOf(err) != c.kind {
+		if err := r.Err(); (err == nil) != (c.kind == "") || err != nil && fault.KindOf(err) != c.kind {
 			t.Errorf("%s: error %v, want kind %q", c.name, err, c.kind)
 		}
-		if c.name == "better" && fault.KindOf(r.Err(true)) != fault.Regression {
-			t.Errorf("%s: error %v when strict, want a regression", c.name, r.Err(true))
+		if r.Strict = c.name == "better"; r.Strict && fault.KindOf(r.Err()) != fault.Regression {
+			t.Errorf("%s: error %v when strict, want a regression", c.name, r.Err())
+		}
+		if r.Strict {
+			var junit, notes bytes.Buffer
+			if err := errors.Join(r.WriteJUnit(&junit), r.WriteAnnotations(&notes)); err != nil ||
+				!strings.Contains(junit.String(), `failures="1"`) || !strings.HasPrefix(notes.String(), "::error ") {
+				t.Errorf("%s: when strict, %v:\n%s\n%s", c.name, err, &junit, &notes)
+			}
+			r.Strict = false
 		}
 		var text bytes.Buffer
 		if err := r.WriteTable(&text, false); err != nil || !strings.Contains(text.String(), c.text) {
@@ -304,5 +312,25 @@ func TestJUnitSchema(t *testing.T) {
 	// Only a cell that was compared and is no worse may look like a test that passed.
 	if counts["failure"] != 2 || counts["error"] != 2 || counts["skipped"] != 1 || counts["testcase"] != 7 {
 		t.Errorf("counts %v", counts)
+	}
+}
+
+// Numbers that no seed has, of a method without maps, have no spread, and need none.
+func TestDeviationsOfUndefined(t *testing.T) {
+	three := 3.0
+	b := &baselines.Baseline{Rules: []baselines.Rule{{Deviations: &three}}}
+	var entries []reports.Entry
+	for seed := range uint64(2) {
+		c := cell("ltad")
+		c.Seed = seed
+		r := undefined(record(0.9, 0.8, 0.7+float64(seed)/100))
+		b.Add(c, r)
+		entries = append(entries, reports.Entry{Cell: c, Record: r})
+	}
+	if err := b.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := verify.Compare("b.yaml", b, nil, entries, nil); err != nil || r.Verdict != verify.Equal {
+		t.Errorf("%v, %+v; want equal", err, r)
 	}
 }

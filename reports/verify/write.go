@@ -149,6 +149,9 @@ func (r *Result) WriteAnnotations(w io.Writer) error {
 		level := map[Verdict]string{
 			Regressed: "error", Failed: "error", NotComparable: "warning", Missing: "warning", Improved: "notice",
 		}[c.Verdict]
+		if r.bad(c) {
+			level = "error"
+		}
 		if level == "" {
 			continue
 		}
