@@ -2,7 +2,6 @@ package reports
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/ltadbench/ltadbench/framework/ad"
@@ -43,7 +42,10 @@ func blocks(entries []Entry) [][]Entry {
 // config is the cells of one split and one encoder, by their methods.
 type config struct {
 	split, encoder string
-	cells          map[ad.MethodName][]Entry
+	// digest is that of the split that all cells share. Seeds have splits of their own;
+	// then, and if nothing has run, it is empty.
+	digest ad.Digest
+	cells  map[ad.MethodName][]Entry
 }
 
 // configs divides the entries of a block by split and encoder.
@@ -53,6 +55,7 @@ func configs(entries []Entry) (out []config) {
 		seed           uint64
 	}
 	drawn := map[draw]ad.Digest{}
+	var seen []map[ad.Digest]bool // splits of each config
 	for _, e := range entries {
 		split := e.Cell.Split
 		if e.Record != nil {
@@ -60,15 +63,24 @@ func configs(entries []Entry) (out []config) {
 			d, digest := draw{split, e.Cell.Encoder, e.Cell.SplitSeed}, e.Record.Inputs.Split
 			drawn[d] = cmp.Or(drawn[d], digest)
 			if drawn[d] != digest {
-				split += " (" + short(digest) + ")"
+				split += " (" + digest.Short() + ")"
 			}
 		}
 		i := slices.IndexFunc(out, func(c config) bool { return c.split == split && c.encoder == e.Cell.Encoder })
 		if i < 0 {
 			i = len(out)
-			out = append(out, config{split, e.Cell.Encoder, map[ad.MethodName][]Entry{}})
+			out = append(out, config{split: split, encoder: e.Cell.Encoder, cells: map[ad.MethodName][]Entry{}})
+			seen = append(seen, map[ad.Digest]bool{})
 		}
 		out[i].cells[e.Cell.Method] = append(out[i].cells[e.Cell.Method], e)
+		if e.Record == nil {
+			continue
+		}
+		if seen[i][e.Record.Inputs.Split] = true; len(seen[i]) == 1 {
+			out[i].digest = e.Record.Inputs.Split
+		} else {
+			out[i].digest = ""
+		}
 	}
 	return out
 }
@@ -84,21 +96,4 @@ func table(entries []Entry) Table {
 		}
 	}
 	return t
-}
-
-// digest is that of the split that all cells share. Seeds have splits of their own;
-// then, and if nothing has run, it is empty.
-func (c config) digest() ad.Digest {
-	digests := map[ad.Digest]bool{}
-	for _, entries := range c.cells {
-		for _, e := range entries {
-			if e.Record != nil {
-				digests[e.Record.Inputs.Split] = true
-			}
-		}
-	}
-	if len(digests) != 1 {
-		return ""
-	}
-	return slices.Collect(maps.Keys(digests))[0]
 }

@@ -252,7 +252,6 @@ func classes(c config) (out []classOf) {
 // grid adds tables of presets that have two columns: the first's values by the
 // second's.
 func (r *Report) grid(block []Entry, presets []Preset) error {
-	found := false
 	for _, c := range configs(block) {
 		for _, title := range titles(presets) {
 			rows := ofTable(presets, title, c)
@@ -260,7 +259,6 @@ func (r *Report) grid(block []Entry, presets []Preset) error {
 			if title == "" || len(names) != 2 {
 				continue
 			}
-			found = true
 			for _, g := range r.opts.Groups {
 				t := r.of(block, c)
 				t.Title, t.Labels = title, []string{names[0]}
@@ -273,10 +271,6 @@ func (r *Report) grid(block []Entry, presets []Preset) error {
 				r.Tables = append(r.Tables, t)
 			}
 		}
-	}
-	if !found {
-		return fault.New(fault.Usage, "layout %s: no table of these results has two columns to span it", Grid).
-			WithHint("it is for the presets of such a table, as in --ablate ltad=9 --layout %s", Grid)
 	}
 	return nil
 }
@@ -308,7 +302,7 @@ func (r *Report) fillGrid(t *Table, c config, presets []Preset, names []string, 
 		for _, b := range across {
 			p, ok := at[[2]string{a, b}]
 			for _, m := range r.opts.Metrics {
-				v := Value{Split: c.split, SplitDigest: c.digest(), Encoder: c.encoder, Metric: m, Group: g, State: "missing", Runs: []Run{}}
+				v := Value{Split: c.split, SplitDigest: c.digest, Encoder: c.encoder, Metric: m, Group: g, State: "missing", Runs: []Run{}}
 				if ok {
 					v = r.group(&t.Notes, c, p.Method, m, g)
 					v.Preset = p.Name

@@ -183,6 +183,10 @@ func Build(entries []Entry, presets []Preset, o Options) (*Report, error) {
 			return nil, err
 		}
 	}
+	if o.Layout == Grid && len(r.Tables) == 0 {
+		return nil, fault.New(fault.Usage, "layout %s: no table of these results has two columns to span it", Grid).
+			WithHint("it is for the presets of such a table, as in --ablate ltad=9 --layout %s", Grid)
+	}
 	return r, nil
 }
 

@@ -170,7 +170,7 @@ func (t Table) subject() string {
 		what += ", " + t.Config
 	}
 	if t.Digest != "" {
-		what += fmt.Sprintf(" (data %s; evaluated at %d px, image score %s)", short(t.Digest), t.Protocol.Size, t.Protocol.ImageScore)
+		what += fmt.Sprintf(" (data %s; evaluated at %d px, image score %s)", t.Digest.Short(), t.Protocol.Size, t.Protocol.ImageScore)
 	}
 	return what
 }
@@ -204,8 +204,3 @@ func (s Sheet) label(line, column int) string {
 }
 
 func (h Head) String() string { return strings.TrimSpace(h.Group + " " + h.Name) }
-
-func short(d ad.Digest) string {
-	text := strings.TrimPrefix(string(d), "sha256:")
-	return text[:min(12, len(text))]
-}

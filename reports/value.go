@@ -14,7 +14,7 @@ import (
 
 // group is the number of a group of classes: the mean over the method's seeds.
 func (r *Report) group(notes *[]string, c config, method ad.MethodName, m ad.Metric, g ad.Group) Value {
-	v := Value{Split: c.split, SplitDigest: c.digest(), Encoder: c.encoder, Method: method, Metric: m, Group: g}
+	v := Value{Split: c.split, SplitDigest: c.digest, Encoder: c.encoder, Method: method, Metric: m, Group: g}
 	entries := c.cells[method]
 	v.fill(notes, entries, func(record *result.Record) metric.Mean { return record.Means[g][m] })
 	if r.opts.Published != nil && len(entries) > 0 {
@@ -27,7 +27,7 @@ func (r *Report) group(notes *[]string, c config, method ad.MethodName, m ad.Met
 
 // class is the number of one class: the mean over the method's seeds.
 func class(notes *[]string, c config, method ad.MethodName, m ad.Metric, name ad.ClassName) Value {
-	v := Value{Split: c.split, SplitDigest: c.digest(), Encoder: c.encoder, Method: method, Metric: m, Class: name}
+	v := Value{Split: c.split, SplitDigest: c.digest, Encoder: c.encoder, Method: method, Metric: m, Class: name}
 	v.fill(notes, c.cells[method], func(record *result.Record) metric.Mean {
 		for _, one := range record.Classes {
 			if one.Name == name && one.Metrics[m] != nil {

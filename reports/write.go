@@ -109,7 +109,7 @@ func (r *Report) lines() ([][]string, error) {
 			for _, v := range row.Values {
 				var values, keys, seeds, notes []string
 				for _, run := range v.Runs {
-					values, keys = append(values, number(&run.Value)), append(keys, string(run.Key))
+					values, keys = append(values, Number(&run.Value)), append(keys, string(run.Key))
 					seeds = append(seeds, fmt.Sprintf("%d/%d", run.SplitSeed, run.Seed))
 				}
 				for _, n := range v.Notes {
@@ -117,14 +117,14 @@ func (r *Report) lines() ([][]string, error) {
 				}
 				published, source := "", ""
 				if v.Published != nil {
-					published, source = number(&v.Published.Value), v.Published.Source
+					published, source = Number(&v.Published.Value), v.Published.Source
 					for _, remark := range v.Published.Remarks {
 						notes = append(notes, escapeList(remark))
 					}
 				}
 				lines = append(lines, []string{strconv.Itoa(Schema), r.Layout, t.Title, string(t.Dataset), v.Split, v.Encoder,
 					string(v.Method), v.Preset, strings.Join(labels, "; "), string(v.Metric), string(v.Group), string(v.Class),
-					number(v.Mean), number(v.Std), strconv.Itoa(len(v.Runs)), strconv.Itoa(v.Rank), v.State, strings.Join(values, " "),
+					Number(v.Mean), Number(v.Std), strconv.Itoa(len(v.Runs)), strconv.Itoa(v.Rank), v.State, strings.Join(values, " "),
 					strings.Join(notes, "; "), published, source, string(t.Digest), string(v.SplitDigest), strings.Join(keys, " "), string(protocol),
 					strings.Join(seeds, " ")})
 			}
@@ -136,7 +136,8 @@ func (r *Report) lines() ([][]string, error) {
 // escapeList makes a text one of a list that semicolons separate.
 func escapeList(text string) string { return strings.NewReplacer(`\`, `\\`, ";", `\;`).Replace(text) }
 
-func number(x *float64) string {
+// Number is a number of a CSV, with all its digits; nil is empty.
+func Number(x *float64) string {
 	if x == nil {
 		return ""
 	}

@@ -135,11 +135,7 @@ func (a *app) available(store *result.Store, entries []reports.Entry) map[ad.Dig
 		if e.Record == nil || out[e.Record.Inputs.Split] != nil {
 			continue
 		}
-		id := e.Cell.Split
-		if e.Cell.SplitSeed != 0 {
-			id += fmt.Sprintf("-seed%d", e.Cell.SplitSeed)
-		}
-		m, err := splits.Read(store.SplitPath(e.Cell.Dataset, id))
+		m, err := splits.Read(store.SplitPath(e.Cell.Dataset, e.Cell.SplitID()))
 		if err != nil || m.Digest() != e.Record.Inputs.Split {
 			continue
 		}

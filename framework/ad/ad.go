@@ -3,6 +3,8 @@
 // imports only the standard library's basics, so anything may import it.
 package ad
 
+import "strings"
+
 // ClassName names one image class (a product), such as "bottle".
 type ClassName string
 
@@ -20,6 +22,13 @@ type SampleID string
 // Digest is a content hash in the form "sha256:" followed by 64 lower-case
 // hexadecimal digits.
 type Digest string
+
+// Short is the first twelve digits, for people: two that begin alike are the same, in
+// practice.
+func (d Digest) Short() string {
+	text := strings.TrimPrefix(string(d), "sha256:")
+	return text[:min(12, len(text))]
+}
 
 // Part says which half of a dataset a sample belongs to.
 type Part string

@@ -161,7 +161,7 @@ func (m *Matched) add(p Pair) error {
 		return nil
 	}
 	if a.Inputs.Encoder != b.Inputs.Encoder {
-		m.note("encoder %q is not the same for both: %s for A, %s for B", m.Encoder, short(a.Inputs.Encoder), short(b.Inputs.Encoder))
+		m.note("encoder %q is not the same for both: %s for A, %s for B", m.Encoder, a.Inputs.Encoder.Short(), b.Inputs.Encoder.Short())
 	}
 	for _, r := range []*result.Record{a, b} {
 		for _, w := range r.Warnings {
@@ -185,10 +185,10 @@ func (m *Matched) note(format string, args ...any) {
 // differences says what keeps two results apart: data, split or protocol.
 func differences(a, b result.Inputs) (out []string) {
 	if a.Dataset != b.Dataset {
-		out = append(out, fmt.Sprintf("the data differ (%s and %s)", short(a.Dataset), short(b.Dataset)))
+		out = append(out, fmt.Sprintf("the data differ (%s and %s)", a.Dataset.Short(), b.Dataset.Short()))
 	}
 	if a.Split != b.Split {
-		out = append(out, fmt.Sprintf("the splits differ (%s and %s)", short(a.Split), short(b.Split)))
+		out = append(out, fmt.Sprintf("the splits differ (%s and %s)", a.Split.Short(), b.Split.Short()))
 	}
 	if a.Protocol != b.Protocol {
 		var parts []string
@@ -210,9 +210,4 @@ func settings(p metric.Protocol) []string {
 		panic(err) // plain data
 	}
 	return strings.Split(strings.Trim(strings.ReplaceAll(string(text), `"`, ""), "{}"), ",")
-}
-
-func short(d ad.Digest) string {
-	text := strings.TrimPrefix(string(d), "sha256:")
-	return text[:min(12, len(text))]
 }

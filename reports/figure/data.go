@@ -94,11 +94,11 @@ func (d *drawing) group() {
 		block, other := known[e.Cell.Dataset], "" // other: another split, data or protocol than the first
 		if e.Record != nil {
 			if block = e.Record.Inputs.Comparable(); block != known[e.Cell.Dataset] {
-				other = short(block)
+				other = block.Short()
 			}
 			k := draw{block, e.Cell.Dataset, e.Cell.Split, e.Cell.Encoder, e.Cell.SplitSeed}
 			if drawn[k] = cmp.Or(drawn[k], e.Record.Inputs.Split); drawn[k] != e.Record.Inputs.Split {
-				other += short(e.Record.Inputs.Split)
+				other += e.Record.Inputs.Split.Short()
 			}
 		}
 		d.config(e.Cell, block, other, len(encoders[e.Cell.Dataset]) > 1).take(e.Cell, e.Record, e.Problem)
@@ -146,11 +146,6 @@ func (c *config) take(cell result.Cell, r *result.Record, problem string) {
 	default:
 		c.records[cell.Method] = append(c.records[cell.Method], r)
 	}
-}
-
-func short(d ad.Digest) string {
-	text := strings.TrimPrefix(string(d), "sha256:")
-	return text[:min(8, len(text))]
 }
 
 // methods are those with results here, and their places among all, which give them

@@ -136,10 +136,7 @@ func groups(entries []reports.Entry) (out [][]reports.Entry) {
 // newSheet makes the sheet of a group of the entries, without rows.
 func newSheet(group, all []reports.Entry, o Options) *Sheet {
 	c := group[0].Cell
-	s := &Sheet{Dataset: c.Dataset, Split: c.Split, Encoder: c.Encoder, options: o}
-	if c.SplitSeed != 0 {
-		s.Split = fmt.Sprintf("%s-seed%d", c.Split, c.SplitSeed)
-	}
+	s := &Sheet{Dataset: c.Dataset, Split: c.SplitID(), Encoder: c.Encoder, options: o}
 	for _, e := range group {
 		if e.Record != nil {
 			s.Digest, s.Protocol = e.Record.Inputs.Dataset, e.Record.Inputs.Protocol

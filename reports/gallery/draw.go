@@ -10,7 +10,6 @@ import (
 	"image/png"
 	"strings"
 
-	"github.com/ltadbench/ltadbench/framework/ad"
 	"github.com/ltadbench/ltadbench/framework/fault"
 )
 
@@ -117,7 +116,7 @@ func (p *drawing) layout() {
 		}
 		p.y = margin
 		p.paragraph(p.bold, ink, p.Title()+p.Sheet.page)
-		p.paragraph(p.regular, faint, fmt.Sprintf("%s Data %s; evaluated at %d px.", p.Choice(), short(p.Digest), p.Protocol.Size))
+		p.paragraph(p.regular, faint, fmt.Sprintf("%s Data %s; evaluated at %d px.", p.Choice(), p.Digest.Short(), p.Protocol.Size))
 		p.y += gap
 		p.header()
 		for i := range p.Rows {
@@ -134,11 +133,6 @@ func (p *drawing) layout() {
 			p.paragraph(p.regular, faint, note)
 		}
 	}
-}
-
-func short(d ad.Digest) string {
-	text := strings.TrimPrefix(string(d), "sha256:")
-	return text[:min(12, len(text))]
 }
 
 func (p *drawing) fill(r image.Rectangle, c color.Color) {

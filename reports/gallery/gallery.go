@@ -45,7 +45,6 @@ import (
 	"github.com/ltadbench/ltadbench/framework/pixels"
 	"github.com/ltadbench/ltadbench/framework/progress"
 	"github.com/ltadbench/ltadbench/framework/result"
-	"github.com/ltadbench/ltadbench/reports"
 )
 
 // Rule says which images of a class are shown; see the package's doc.
@@ -158,18 +157,4 @@ type Dataset interface {
 	OpenImage(s ad.Sample) (*pixels.Image, error)
 	// Truth opens the pixel truth of the test images under a protocol. It stays open.
 	Truth(ctx context.Context, p metric.Protocol) (result.Truth, error)
-}
-
-// Build chooses the images of the entries, as Choose does, and opens them.
-func Build(ctx context.Context, entries []reports.Entry, src Source, o Options) ([]*Sheet, error) {
-	sheets, err := Choose(entries, o)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range sheets {
-		if err := s.Open(ctx, src); err != nil {
-			return nil, err
-		}
-	}
-	return sheets, nil
 }

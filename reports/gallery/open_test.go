@@ -120,7 +120,7 @@ func source(t *testing.T, store *result.Store, workers int) gallery.Source {
 
 func build(t *testing.T, src gallery.Source, o gallery.Options, entries ...reports.Entry) *gallery.Sheet {
 	t.Helper()
-	sheets, err := gallery.Build(t.Context(), entries, src, o)
+	sheets, err := open(t.Context(), entries, src, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,16 +234,16 @@ func TestRefusals(t *testing.T) {
 	src.Open = func(context.Context, ad.DatasetName) (gallery.Dataset, error) {
 		return plant{digest: "sha256:ccdd"}, nil
 	}
-	if _, err := gallery.Build(t.Context(), []reports.Entry{e}, src, everything); fault.KindOf(err) != fault.NotComparable {
+	if _, err := open(t.Context(), []reports.Entry{e}, src, everything); fault.KindOf(err) != fault.NotComparable {
 		t.Errorf("another dataset: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := gallery.Build(ctx, []reports.Entry{e}, source(t, store, 1), everything); fault.KindOf(err) != fault.Canceled {
+	if _, err := open(ctx, []reports.Entry{e}, source(t, store, 1), everything); fault.KindOf(err) != fault.Canceled {
 		t.Errorf("cancelled: %v", err)
 	}
 	nan := stored(t, store, "nan", func(float32) float32 { return float32(math.NaN()) })
-	if _, err := gallery.Build(t.Context(), []reports.Entry{nan}, source(t, store, 1), everything); fault.KindOf(err) != fault.Answer {
+	if _, err := open(t.Context(), []reports.Entry{nan}, source(t, store, 1), everything); fault.KindOf(err) != fault.Answer {
 		t.Errorf("NaN: %v", err)
 	}
 }
@@ -320,4 +320,18 @@ func TestColours(t *testing.T) {
 	if last < 95 {
 		t.Errorf("the lightest colour has lightness %.1f", last)
 	}
+}
+
+// open chooses the images and opens them, as commands do.
+func open(ctx context.Context, entries []reports.Entry, src gallery.Source, o gallery.Options) ([]*gallery.Sheet, error) {
+	sheets, err := gallery.Choose(entries, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sheets {
+		if err := s.Open(ctx, src); err != nil {
+			return nil, err
+		}
+	}
+	return sheets, nil
 }

@@ -54,7 +54,7 @@ func (r *Report) Write(w io.Writer, format string) error {
 func (r *Report) table(w io.Writer) error {
 	fmt.Fprintf(w, "A = %s, B = %s; percent, differences B - A in percentage points\n", r.A, r.B)
 	for _, c := range r.Configurations {
-		fmt.Fprintf(w, "\n%s (data %s; evaluated at %d px, image score %s; %s)\n", title(c), short(c.Digest), c.Protocol.Size,
+		fmt.Fprintf(w, "\n%s (data %s; evaluated at %d px, image score %s; %s)\n", title(c), c.Digest.Short(), c.Protocol.Size,
 			c.Protocol.ImageScore, plural(len(c.Pairs), "pair of results", "pairs of results"))
 		if err := r.configuration(w, c); err != nil {
 			return err
@@ -182,11 +182,6 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func short(d ad.Digest) string {
-	text := strings.TrimPrefix(string(d), "sha256:")
-	return text[:min(12, len(text))]
-}
-
 func (r *Report) lines() [][]string {
 	lines := [][]string{{"schema", "dataset", "dataset_digest", "split", "encoder", "method_a", "method_b", "pairs", "metric", "group", "class", "classes",
 		"of", "a", "b", "difference", "confidence", "low", "high", "resamples", "verdict", "b_better", "a_better", "ties", "sign_p",
@@ -195,27 +190,20 @@ func (r *Report) lines() [][]string {
 		for _, row := range c.Rows {
 			line := []string{strconv.Itoa(r.Schema), string(c.Dataset), string(c.Digest), c.Split, c.Encoder, string(c.MethodA), string(c.MethodB),
 				strconv.Itoa(len(c.Pairs)), string(row.Metric), string(row.Group), string(row.Class), strconv.Itoa(row.Classes),
-				strconv.Itoa(row.Of), number(row.A), number(row.B), number(row.Difference)}
+				strconv.Itoa(row.Of), reports.Number(row.A), reports.Number(row.B), reports.Number(row.Difference)}
 			interval, sign, permutation := []string{"", "", "", ""}, []string{"", "", "", ""}, []string{"", ""}
 			if i := row.Interval; i != nil {
-				interval = []string{number(&r.Confidence), number(&i.Low), number(&i.High), strconv.Itoa(i.Resamples)}
+				interval = []string{reports.Number(&r.Confidence), reports.Number(&i.Low), reports.Number(&i.High), strconv.Itoa(i.Resamples)}
 			}
 			if s := row.Sign; s != nil {
-				sign = []string{strconv.Itoa(s.B), strconv.Itoa(s.A), strconv.Itoa(s.Ties), number(&s.P)}
+				sign = []string{strconv.Itoa(s.B), strconv.Itoa(s.A), strconv.Itoa(s.Ties), reports.Number(&s.P)}
 			}
 			if row.Permutation != nil {
-				permutation = []string{number(&row.Permutation.P), number(row.Holm)}
+				permutation = []string{reports.Number(&row.Permutation.P), reports.Number(row.Holm)}
 			}
 			line = append(append(line, interval...), string(row.Verdict))
 			lines = append(lines, append(append(line, sign...), permutation...))
 		}
 	}
 	return lines
-}
-
-func number(x *float64) string {
-	if x == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*x, 'g', -1, 64)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/ltadbench/ltadbench/framework/result"
 )
 
-// inputs are those that must be the same for numbers to be comparable, and are not.
-func inputs(base, now result.Inputs) (out []Difference) {
+// Changed gives the inputs that must be the same for numbers to be comparable, and are not.
+func Changed(base, now result.Inputs) (out []Difference) {
 	out = differing(
 		Difference{"dataset", string(base.Dataset), string(now.Dataset)},
 		Difference{"split", string(base.Split), string(now.Split)},

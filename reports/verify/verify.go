@@ -89,11 +89,11 @@ type Difference struct {
 	Now      string `json:"now"`
 }
 
-// String says it with digests cut short: two that begin alike are the same, in practice.
+// String says it with digests cut short.
 func (d Difference) String() string {
 	show := func(s string) string {
-		if digest, ok := strings.CutPrefix(s, "sha256:"); ok {
-			s = digest[:min(12, len(digest))]
+		if strings.HasPrefix(s, "sha256:") {
+			s = ad.Digest(s).Short()
 		}
 		return cmp.Or(s, "nothing")
 	}
@@ -233,10 +233,10 @@ func compare(b *baselines.Baseline, base baselines.BaselineCell, e reports.Entry
 		c.Verdict, c.Reason = Missing, cmp.Or(e.Problem, "it has not run")
 		return c, nil
 	}
-	c.Inputs = inputs(base.Inputs, now.Inputs)
-	if today, ok := asked[base.Cell]; ok && len(inputs(now.Inputs, today)) > 0 {
+	c.Inputs = Changed(base.Inputs, now.Inputs)
+	if today, ok := asked[base.Cell]; ok && len(Changed(now.Inputs, today)) > 0 {
 		c.Reason = "the configuration has changed since this result was made: run it again"
-		c.Inputs = inputs(base.Inputs, today)
+		c.Inputs = Changed(base.Inputs, today)
 		c.Verdict = NotComparable
 		return c, nil
 	}
@@ -335,7 +335,3 @@ func (m Moved) loss() float64 {
 	}
 	return *m.Baseline - *m.Now
 }
-
-// Changed gives the inputs in which a result differs from what is asked for now, as far as
-// they decide whether numbers can be compared.
-func Changed(result, asked result.Inputs) []Difference { return inputs(result, asked) }
